@@ -1,0 +1,48 @@
+package consumers
+
+import (
+	"context"
+
+	"github.com/millrace/millrace/stream"
+)
+
+// Delivery is one handing-over of an event to a handler.
+type Delivery struct {
+	// Event is what happened. Its Data is shared with nobody and may be kept.
+	stream.Event
+	// Group is the handler's consumer group.
+	Group string
+	// EntryID is the entry's ID in the stream.
+	EntryID stream.ID
+	// Deliveries counts how often this group has been handed the entry, this time included.
+	Deliveries int
+}
+
+// Handler does the work for one event.
+//
+// Handle is called by many goroutines at once, up to the group's concurrency. It returns nil when the work is done and
+// the entry may be acked; an error makes another delivery later, unless it is wrapped by Permanent (dead letter at
+// once) or RetryAfter (says when). A panic counts as an error. ctx ends at the handler's timeout, when the process must
+// stop, or when the lease was lost; context.Cause tells which. Deliveries are at-least-once: an effect that must happen
+// once is made idempotent with the event's Name and ID.
+type Handler interface {
+	Handle(ctx context.Context, delivery *Delivery) error
+}
+
+// HandlerFunc makes a Handler of a function.
+type HandlerFunc func(ctx context.Context, delivery *Delivery) error
+
+// Handle calls the function.
+func (f HandlerFunc) Handle(ctx context.Context, delivery *Delivery) error { return f(ctx, delivery) }
+
+// Middleware wraps a Handler in behaviour of its own: it may look at the delivery before, at the error after, or not
+// call next at all.
+type Middleware func(next Handler) Handler
+
+// Wrap returns handler with the middleware around it, the first one outermost.
+func Wrap(handler Handler, middleware ...Middleware) Handler {
+	for i := len(middleware) - 1; i >= 0; i-- {
+		handler = middleware[i](handler)
+	}
+	return handler
+}

@@ -1,0 +1,90 @@
+package stream
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ID is the ID of an entry: the server's clock in milliseconds when it was added, and a sequence number within that
+// millisecond (Redis Streams, "Entry IDs"). IDs of one stream only ever grow. The zero ID stands before every entry.
+type ID struct {
+	Ms  uint64
+	Seq uint64
+}
+
+// ParseID reads an ID as Redis prints it, `1763700000000-0`. The sequence may be missing and is zero then. Anything
+// else, `$`, `>` and `-` included, is an error.
+func ParseID(text string) (ID, error) {
+	ms, seq, hasSeq := strings.Cut(text, "-")
+	id := ID{}
+	var err error
+	if id.Ms, err = parseDigits(ms); err == nil && hasSeq {
+		id.Seq, err = parseDigits(seq)
+	}
+	if err != nil {
+		return ID{}, fmt.Errorf("%q is no entry ID: expected milliseconds-sequence, such as 1763700000000-0", text)
+	}
+	return id, nil
+}
+
+// parseDigits is ParseUint without the leniency: Redis takes no sign and no underscore in an ID.
+func parseDigits(text string) (uint64, error) {
+	if text == "" || strings.Trim(text, "0123456789") != "" {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseUint(text, 10, 64)
+}
+
+// IDAt is the first ID that an entry added at t can have.
+func IDAt(t time.Time) ID {
+	return ID{Ms: uint64(max(0, t.UnixMilli()))}
+}
+
+// String prints the ID as Redis does.
+func (id ID) String() string {
+	buffer := make([]byte, 0, 24)
+	buffer = strconv.AppendUint(buffer, id.Ms, 10)
+	buffer = append(buffer, '-')
+	return string(strconv.AppendUint(buffer, id.Seq, 10))
+}
+
+// Time is when the entry was added, by the server's clock.
+func (id ID) Time() time.Time {
+	return time.UnixMilli(int64(min(id.Ms, math.MaxInt64)))
+}
+
+// IsZero tells whether id is the zero ID.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// Compare is negative where id was added before other, zero where they are the same, and positive after it.
+func (id ID) Compare(other ID) int {
+	return cmp.Or(cmp.Compare(id.Ms, other.Ms), cmp.Compare(id.Seq, other.Seq))
+}
+
+// Next is the smallest ID above id. The largest ID is its own Next.
+func (id ID) Next() ID {
+	switch {
+	case id.Seq < math.MaxUint64:
+		return ID{Ms: id.Ms, Seq: id.Seq + 1}
+	case id.Ms < math.MaxUint64:
+		return ID{Ms: id.Ms + 1}
+	default:
+		return id
+	}
+}
+
+// Previous is the largest ID below id. The zero ID is its own Previous.
+func (id ID) Previous() ID {
+	switch {
+	case id.Seq > 0:
+		return ID{Ms: id.Ms, Seq: id.Seq - 1}
+	case id.Ms > 0:
+		return ID{Ms: id.Ms - 1, Seq: math.MaxUint64}
+	default:
+		return id
+	}
+}
