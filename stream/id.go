@@ -52,6 +52,19 @@ func (id ID) String() string {
 	return string(strconv.AppendUint(buffer, id.Seq, 10))
 }
 
+// MarshalText makes an ID a string in JSON and YAML, as Redis prints it.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads what ParseID reads.
+func (id *ID) UnmarshalText(text []byte) error {
+	parsed, err := ParseID(string(text))
+	if err != nil {
+		return err
+	}
+	*id = parsed
+	return nil
+}
+
 // Time is when the entry was added, by the server's clock.
 func (id ID) Time() time.Time {
 	return time.UnixMilli(int64(min(id.Ms, math.MaxInt64)))
