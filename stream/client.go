@@ -127,11 +127,13 @@ type once struct{ *redis.Cmd }
 // NoRetry tells the client not to send the command again.
 func (once) NoRetry() bool { return true }
 
-// readBlocked runs a read that may block for up to MaxBlock, such as XREADGROUP, on the read client. The typed methods
-// of the library would wait 10 s longer than the block before they take a link for dead; this waits blockedGrace. The
-// context is looked at before the command is sent and not again.
-func (c *Client) readBlocked(ctx context.Context, words ...any) *redis.Cmd {
+// readBlocked runs a read that may block for up to MaxBlock, such as XREADGROUP, on the read client; key is where in words
+// the stream's key stands, which a Redis Cluster's client routes by. The typed methods of the library would wait 10 s
+// longer than the block before they take a link for dead; this waits blockedGrace. The context is looked at before the
+// command is sent and not again.
+func (c *Client) readBlocked(ctx context.Context, key int, words ...any) *redis.Cmd {
 	command := redis.NewCmd(ctx, words...)
+	command.SetFirstKeyPos(int8(key))
 	_ = c.read.Process(ctx, once{command}) // the error stays in the command
 	return command
 }

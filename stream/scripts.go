@@ -16,12 +16,24 @@ var scriptFiles embed.FS
 // scripts are the Lua programs that run in Redis, each in one step that nothing else comes between. The head of every
 // file says its KEYS and ARGV.
 type scripts struct {
+	ack, adopt, begin, ensure, giveUp, leave, release, renew, sweep script
+
 	publish script
 }
 
 // loadScripts reads the embedded files. To add a script: a field above, a line here.
 func loadScripts() scripts {
 	return scripts{
+		ack:     newScript("common", "ack"),
+		adopt:   newScript("common", "dead_letter", "adopt"),
+		begin:   newScript("common", "begin"),
+		ensure:  newScript("ids", "ensure"),
+		giveUp:  newScript("common", "dead_letter", "give_up"),
+		leave:   newScript("leave"),
+		release: newScript("common", "dead_letter", "release"),
+		renew:   newScript("common", "dead_letter", "renew"),
+		sweep:   newScript("common", "dead_letter", "sweep"),
+
 		publish: newScript("publish"),
 	}
 }

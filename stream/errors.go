@@ -1,0 +1,43 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// errUnexpectedReply is a reply of another shape than the command or script documents.
+var errUnexpectedReply = errors.New("the server's reply has an unexpected shape: is it Redis 7.0 or newer, or Valkey?")
+
+// IsNoGroup tells whether err says that the group or the whole stream is gone (XGROUP DESTROY, DEL, FLUSHALL). A blocked
+// read is told so in words of its own (Redis, "XREADGROUP").
+func IsNoGroup(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(text, "NOGROUP") || strings.Contains(text, "UNBLOCKED the stream key no longer exists")
+}
+
+// explain puts what the operator can do behind those of Redis' answers that mean more than they say.
+func explain(err error) error {
+	for prefix, advice := range advices {
+		if redis.HasErrorPrefix(err, prefix) {
+			return fmt.Errorf("%w (%s)", err, advice)
+		}
+	}
+	return err
+}
+
+var advices = map[string]string{
+	"NOAUTH":    "the server wants a password: put it in the URL, redis://user:password@host:6379",
+	"WRONGPASS": "the user name or password in the URL is wrong",
+	"NOPERM":    "the Redis user lacks a permission",
+	"WRONGTYPE": "the stream's key holds something that is no stream: choose another stream name",
+	"OOM":       "Redis has no memory left: raise maxmemory or shorten the retention",
+	"MISCONF":   "Redis cannot write to its disk",
+	"READONLY":  "this Redis is a replica: connect to the master",
+	"LOADING":   "Redis is reading its data from disk and will be ready by itself",
+}

@@ -1,0 +1,24 @@
+-- adopt: take up entries that stand under the consumer's own name although it never saw them, because the reply that
+-- handed them over was lost. Their delivery counts stay.
+--
+-- KEYS 1 the stream, 2 the group's dead letters, 3 the group's hash of notes
+-- ARGV 1 group, 2 consumer, 3... the entries' IDs
+-- Reply: for each entry that the consumer owns: {ID, delivery count, note or '', fields}
+
+local stream, group, consumer = KEYS[1], ARGV[1], ARGV[2]
+local adopted = {}
+for i = 3, #ARGV do
+  local id = ARGV[i]
+  local owner, deliveries = pending(stream, group, id)
+  if owner == consumer then
+    local entry = redis.call('XRANGE', stream, id, id)
+    if #entry == 0 then
+      bury_deleted({stream = stream, dead = KEYS[2], attempts = KEYS[3], group = group, id = id,
+        deliveries = deliveries, consumer = consumer})
+    else
+      redis.call('XCLAIM', stream, group, consumer, 0, id, 'RETRYCOUNT', deliveries, 'JUSTID')
+      adopted[#adopted + 1] = {id, deliveries, redis.call('HGET', KEYS[3], id) or '', entry[1][2]}
+    end
+  end
+end
+return adopted

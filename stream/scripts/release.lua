@@ -1,0 +1,32 @@
+-- release: hand entries over to the reserved consumer `waiting`, from which any consumer takes them when they are due.
+--
+-- KEYS 1 the stream, 2 the group's dead letters, 3 the group's hash of notes
+-- ARGV 1 group, 2 consumer, 3 the lease in ms, then for each entry: its ID, the delivery count to leave it with, the delay
+--      in ms, and the note of the failed try: tries, reason, error (reason empty: whatever note there is stays)
+-- Reply: the IDs that were not released, since the consumer does not own them any more
+--
+-- The idle time is set so that the entry becomes claimable when it is due, for whoever looks with XPENDING or claims by
+-- hand; a delay longer than the lease lives in the note's `next` alone.
+
+local stream, group, consumer, lease = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+local now = clock()
+local lost = {}
+for i = 4, #ARGV, 6 do
+  local id, count, delay = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
+  local tries, reason, message = ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
+  if pending(stream, group, id) ~= consumer then
+    lost[#lost + 1] = id
+  else
+    local moved = redis.call('XCLAIM', stream, group, 'waiting', 0, id,
+      'IDLE', whole(math.max(0, lease - delay)), 'RETRYCOUNT', count, 'JUSTID')
+    if #moved == 0 then
+      bury_deleted({stream = stream, dead = KEYS[2], attempts = KEYS[3], group = group, id = id,
+        deliveries = tonumber(count), consumer = consumer})
+    elseif reason ~= '' then
+      redis.call('HSET', KEYS[3], id, '{"tries":' .. tries .. ',"reason":' .. cjson.encode(reason) ..
+        ',"error":' .. cjson.encode(message) .. ',"consumer":' .. cjson.encode(consumer) ..
+        ',"next":' .. whole(now + delay) .. '}')
+    end
+  end
+end
+return lost

@@ -1,0 +1,24 @@
+-- renew: start the leases of entries anew and show life, without raising a delivery count.
+--
+-- KEYS 1 the stream, 2 the group's dead letters, 3 the group's hash of notes, 4 the group's hash of consumers
+-- ARGV 1 group, 2 consumer, 3... the entries' IDs
+-- Reply: the IDs that the consumer does not own any more
+--
+-- The owner is checked first: a bare XCLAIM would take an entry back from whoever claimed it meanwhile. An entry that
+-- was deleted from the stream is dead-lettered here, since XCLAIM drops it from the pending list.
+
+local stream, group, consumer = KEYS[1], ARGV[1], ARGV[2]
+redis.call('HSET', KEYS[4], consumer, whole(clock()))
+local lost = {}
+for i = 3, #ARGV do
+  local id = ARGV[i]
+  local owner, deliveries = pending(stream, group, id)
+  if owner ~= consumer then
+    lost[#lost + 1] = id
+  elseif #redis.call('XCLAIM', stream, group, consumer, 0, id, 'RETRYCOUNT', deliveries, 'JUSTID') == 0 then
+    bury_deleted({stream = stream, dead = KEYS[2], attempts = KEYS[3], group = group, id = id,
+      deliveries = deliveries, consumer = consumer})
+    lost[#lost + 1] = id
+  end
+end
+return lost

@@ -1,0 +1,141 @@
+-- sweep: look through one page of a group's pending list, give up what is exhausted, take what is due.
+--
+-- KEYS 1 the stream, 2 the group's dead letters, 3 the group's hash of notes, 4 the hash of registered groups,
+--      5 the group's hash of consumers, 6 the guard that says who sweeps
+-- ARGV 1 group, 2 consumer, 3 the lease in ms, 4 max deliveries, 5 the ID to begin at or `-`, 6 how many entries to look at,
+--      7 how many to take at most (0: show life, no more), 8 how many bytes to take at most, 9 `1` where silent consumers
+--      may be robbed (`0` for one lease after an outage), 10 `1` where nothing else is in hand, so that a suspect may be
+--      taken, 11 remove consumers that are empty and silent for longer than this in ms (0: none now), 12 how long the
+--      guard stands in ms
+-- Reply: {the ID to go on at, '' at the end of the list; the deliveries taken as {ID, delivery count, note or '', fields};
+--        the dead letters written as {ID, reason, deliveries}; how many suspects were left; the consumers removed}
+--
+-- Due is: under `waiting`, when the note's time has come (at once where there is no note); under any other name, when the
+-- owner has been silent for a lease. What is under the consumer's own name is in its hands and is left alone.
+
+local stream, dead, attempts, groups, consumers, guard = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local group, me = ARGV[1], ARGV[2]
+local lease, max_deliveries = tonumber(ARGV[3]), tonumber(ARGV[4])
+local from, page, room, room_bytes = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local may_rob, alone, silent_for = ARGV[9] == '1', ARGV[10] == '1', tonumber(ARGV[11])
+
+local now = clock()
+local taken, buried, suspects, removed = {}, {}, 0, {}
+
+-- just_below(id) is the largest ID below id; one with a half too long for a Lua number has the beginning below it.
+local function just_below(id)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  if #ms > 15 or #seq > 15 then return '0-0' end
+  if seq ~= '0' then return ms .. '-' .. whole(tonumber(seq) - 1) end
+  if ms == '0' then return '0-0' end
+  return whole(tonumber(ms) - 1) .. '-18446744073709551615'
+end
+
+-- checkpoint() is where the group would have to go on if it went missing: just below its oldest pending entry, else at
+-- the last one delivered.
+local function checkpoint()
+  local summary = redis.call('XPENDING', stream, group)
+  if summary[1] > 0 and summary[2] then return just_below(summary[2]) end
+  for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local facts = {}
+    for i = 1, #info, 2 do facts[info[i]] = info[i + 1] end
+    if facts['name'] == group then return facts['last-delivered-id'] end
+  end
+end
+
+-- remove_silent() removes the names that nothing is pending under and that showed no life for silent_for.
+local function remove_silent()
+  local seen, lives = {}, redis.call('HGETALL', consumers)
+  for i = 1, #lives, 2 do seen[lives[i]] = tonumber(lives[i + 1]) or 0 end
+  for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+    local name = info[2]
+    if not seen[name] and name ~= 'waiting' then
+      seen[name] = now
+      redis.call('HSET', consumers, name, whole(now))
+    end
+  end
+  for name, life in pairs(seen) do
+    if name ~= me and now - life > silent_for and #redis.call('XPENDING', stream, group, '-', '+', 1, name) == 0 then
+      redis.call('XGROUP', 'DELCONSUMER', stream, group, name)
+      redis.call('HDEL', consumers, name)
+      removed[#removed + 1] = name
+    end
+  end
+end
+
+-- note_of(text) is a note decoded; one that somebody has spoilt by hand counts as none.
+local function note_of(text)
+  if not text then return nil end
+  local readable, note = pcall(cjson.decode, text)
+  if readable and type(note) == 'table' then return note end
+  return nil
+end
+
+local function is_due(owner, idle, note)
+  if owner == 'waiting' then return not note or (tonumber(note.next) or 0) <= now end
+  return may_rob and owner ~= me and idle >= lease
+end
+
+-- exhausted(letter, note) gives up an entry that has been delivered as often as it may be, before any handler runs.
+local function exhausted(letter, note)
+  letter.reason = 'max_deliveries'
+  if note and note.tries == letter.deliveries then
+    letter.error = note.error
+  else
+    letter.error = 'the last delivery ended without a word: the process of consumer ' .. letter.consumer ..
+      ' was killed or stalled, perhaps by this event'
+  end
+  bury(letter)
+end
+
+redis.call('HSET', consumers, me, whole(now))
+if room == 0 then return {'', taken, buried, suspects, removed} end
+local sweeper = redis.call('GET', guard)
+if sweeper and sweeper ~= me then return {'', taken, buried, suspects, removed} end
+redis.call('SET', guard, me, 'PX', ARGV[12])
+
+if from == '-' then
+  redis.call('HSET', groups, group .. ':seen', whole(now))
+  redis.call('HSET', groups, group .. ':checkpoint', checkpoint() or '0-0')
+end
+if silent_for > 0 then remove_silent() end
+
+local found = redis.call('XPENDING', stream, group, from, '+', page)
+local notes = {}
+if #found > 0 then
+  local ids = {}
+  for i = 1, #found do ids[i] = found[i][1] end
+  notes = redis.call('HMGET', attempts, unpack(ids))
+end
+
+local bytes = 0
+for i = 1, #found do
+  local id, owner, idle, deliveries = found[i][1], found[i][2], found[i][3], found[i][4]
+  local note = note_of(notes[i])
+  if is_due(owner, idle, note) then
+    local entry = redis.call('XRANGE', stream, id, id)
+    local letter = {stream = stream, dead = dead, attempts = attempts, group = group, id = id, deliveries = deliveries,
+      consumer = owner == 'waiting' and note and note.consumer or owner, fields = entry[1] and entry[1][2]}
+    local suspect = deliveries > 0 and not (note and note.tries == deliveries)
+    if #entry == 0 then
+      bury_deleted(letter)
+      buried[#buried + 1] = {id, letter.reason, deliveries}
+    elseif deliveries >= max_deliveries then
+      exhausted(letter, note)
+      buried[#buried + 1] = {id, letter.reason, deliveries}
+    elseif suspect and not (alone and #taken == 0) then
+      suspects = suspects + 1
+    elseif #taken == room or (#taken > 0 and bytes >= room_bytes) then
+      return {id, taken, buried, suspects, removed}
+    else
+      redis.call('XAUTOCLAIM', stream, group, me, 0, id, 'COUNT', 1)
+      for _, part in ipairs(entry[1][2]) do bytes = bytes + #part end
+      taken[#taken + 1] = {id, deliveries + 1, notes[i] or '', entry[1][2]}
+      if suspect then return {id, taken, buried, suspects, removed} end
+    end
+  end
+end
+
+local last = ''
+if #found == page then last = found[#found][1] end
+return {last, taken, buried, suspects, removed}

@@ -1,0 +1,144 @@
+package stream
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// SweepRequest says what one page of a sweep may do.
+type SweepRequest struct {
+	// From is where the page begins; the zero ID is the beginning of the pending list.
+	From ID
+	// Room is how many entries may be taken; zero shows life and does no more.
+	Room int
+	// MaxDeliveries is the delivery count at which an entry is given up.
+	MaxDeliveries int
+	// Rob permits to take from consumers that have been silent for a lease.
+	Rob bool
+	// Alone tells that nothing is in hand, so that one suspect may be taken.
+	Alone bool
+	// RemoveSilent removes consumers that are empty and have been silent for longer; zero removes none.
+	RemoveSilent time.Duration
+	// Guard is how long other consumers leave sweeping to this one.
+	Guard time.Duration
+}
+
+// Swept is what one page of a sweep came to.
+type Swept struct {
+	// Next is where the next page begins, the zero ID at the end of the list.
+	Next ID
+	// Taken are the deliveries that the consumer owns now.
+	Taken []Delivery
+	// Buried are the entries that became dead letters.
+	Buried []Buried
+	// Suspects counts entries that were due and may only be taken alone.
+	Suspects int
+	// Removed are the consumers whose names were removed.
+	Removed []string
+}
+
+// Buried is an entry that a sweep gave up.
+type Buried struct {
+	ID ID
+	// Reason is DeadMaxDeliveries or DeadDeleted.
+	Reason string
+	// Deliveries is how often it had been delivered.
+	Deliveries int
+}
+
+// How much of the pending list one call looks at, and how many bytes of events it takes.
+const (
+	sweepPage  = 100
+	sweepBytes = 8 << 20
+)
+
+// Sweep looks through one page of the group's pending list: what is exhausted or deleted becomes a dead letter, what is
+// due is taken (XAUTOCLAIM), the rest is left alone. Only one consumer sweeps at a time; for the others the call is a
+// sign of life.
+func (g *Group) Sweep(ctx context.Context, request SweepRequest) (Swept, error) {
+	keys := append(g.settleKeys(), g.client.keys.Groups(), g.client.keys.Consumers(g.name), g.client.keys.Sweep(g.name))
+	from := "-"
+	if !request.From.IsZero() {
+		from = request.From.String()
+	}
+	sent := time.Now()
+	reply, err := g.client.run(ctx, g.client.scripts.sweep, keys, g.name, g.consumer, g.lease.Milliseconds(),
+		request.MaxDeliveries, from, sweepPage, request.Room, sweepBytes, flag(request.Rob), flag(request.Alone),
+		request.RemoveSilent.Milliseconds(), request.Guard.Milliseconds()).Slice()
+	if err != nil {
+		return Swept{}, g.failed("sweep", err)
+	}
+	swept, err := parseSwept(reply, sent.Add(g.lease))
+	if err != nil {
+		return Swept{}, g.failed("sweep", err)
+	}
+	return swept, nil
+}
+
+func parseSwept(reply []any, leaseEnds time.Time) (Swept, error) {
+	if len(reply) != 5 {
+		return Swept{}, errUnexpectedReply
+	}
+	var swept Swept
+	var err error
+	if next, _ := reply[0].(string); next != "" {
+		if swept.Next, err = ParseID(next); err != nil {
+			return Swept{}, errUnexpectedReply
+		}
+	}
+	if swept.Taken, err = parseDeliveries(reply[1], leaseEnds); err != nil {
+		return Swept{}, err
+	}
+	if swept.Buried, err = parseBuried(reply[2]); err != nil {
+		return Swept{}, err
+	}
+	suspects, _ := reply[3].(int64)
+	swept.Suspects = int(suspects)
+	removed, _ := reply[4].([]any)
+	for _, element := range removed {
+		name, _ := element.(string)
+		swept.Removed = append(swept.Removed, name)
+	}
+	return swept, nil
+}
+
+func parseBuried(reply any) ([]Buried, error) {
+	var buried []Buried
+	records, _ := reply.([]any)
+	for _, element := range records {
+		record, _ := element.([]any)
+		if len(record) != 3 {
+			return nil, errUnexpectedReply
+		}
+		text, _ := record[0].(string)
+		id, err := ParseID(text)
+		if err != nil {
+			return nil, errUnexpectedReply
+		}
+		reason, _ := record[1].(string)
+		deliveries, _ := record[2].(int64)
+		buried = append(buried, Buried{ID: id, Reason: reason, Deliveries: int(deliveries)})
+	}
+	return buried, nil
+}
+
+// Uptime is how long the server has been up (INFO server). It is zero, without an error, where the server does not say
+// or the user may not ask: the in-memory server, a managed one.
+func (c *Client) Uptime(ctx context.Context) (time.Duration, error) {
+	text, err := c.write.Info(ctx, "server").Result()
+	if err != nil {
+		if _, answered := err.(redis.Error); answered { //nolint:errorlint // redis.Error is an interface, not a value
+			return 0, nil
+		}
+		return 0, err
+	}
+	for line := range strings.SplitSeq(text, "\r\n") {
+		if seconds, found := strings.CutPrefix(line, "uptime_in_seconds:"); found {
+			return time.ParseDuration(seconds + "s")
+		}
+	}
+	return 0, nil
+}
