@@ -18,6 +18,8 @@ var scriptFiles embed.FS
 type scripts struct {
 	ack, adopt, begin, ensure, giveUp, leave, release, renew, sweep script
 
+	entryIDs, findDead, inspect, requeue, trim script
+
 	publish script
 }
 
@@ -33,6 +35,12 @@ func loadScripts() scripts {
 		release: newScript("common", "dead_letter", "release"),
 		renew:   newScript("common", "dead_letter", "renew"),
 		sweep:   newScript("common", "dead_letter", "sweep"),
+
+		entryIDs: newScript("walk", "entry_ids"),
+		findDead: newScript("walk", "find_dead"),
+		inspect:  newScript("common", "inspect"),
+		requeue:  newScript("requeue"),
+		trim:     newScript("common", "ids", "trim"),
 
 		publish: newScript("publish"),
 	}
@@ -72,12 +80,16 @@ func (c *Client) run(ctx context.Context, program script, keys []string, args ..
 }
 
 func (c *Client) evaluate(ctx context.Context, verb, program string, keys []string, args []any) *redis.Cmd {
+	command := newEvaluation(ctx, verb, program, keys, args)
+	_ = c.write.Process(ctx, once{command}) // the error stays in the command
+	return command
+}
+
+func newEvaluation(ctx context.Context, verb, program string, keys []string, args []any) *redis.Cmd {
 	words := make([]any, 0, 3+len(keys)+len(args))
 	words = append(words, verb, program, len(keys))
 	for _, key := range keys {
 		words = append(words, key)
 	}
-	command := redis.NewCmd(ctx, append(words, args...)...)
-	_ = c.write.Process(ctx, once{command}) // the error stays in the command
-	return command
+	return redis.NewCmd(ctx, append(words, args...)...)
 }

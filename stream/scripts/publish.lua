@@ -7,11 +7,16 @@
 -- ARGV[3…] field, value, field, value, …
 --
 -- Returns {entry ID, 0} for a new entry, {entry ID, 1} for a repeat, {entry ID, 2} where the marker holds another
--- content. XADD comes first among the writes, so that a Redis out of memory refuses before anything has changed.
+-- content. A repeat begins the marker's life anew, which is also the write that a WAIT behind it waits for. XADD comes
+-- first among the writes, so that a Redis out of memory refuses before anything has changed.
 local known = redis.call('GET', KEYS[2])
 if known then
   local id, digest = string.match(known, '^(%S+) (%S+)$')
-  return {id or '', digest == ARGV[1] and 1 or 2}
+  if digest ~= ARGV[1] then
+    return {id or '', 2}
+  end
+  redis.call('PEXPIRE', KEYS[2], ARGV[2])
+  return {id, 1}
 end
 local command = {'XADD', KEYS[1], '*'}
 for i = 3, #ARGV do
