@@ -3,6 +3,8 @@ package consumers
 import (
 	"errors"
 	"time"
+
+	"github.com/millrace/millrace/claim"
 )
 
 // Why the context of a handler ended before its work did: what context.Cause returns.
@@ -10,7 +12,7 @@ var (
 	// ErrTimeout: the handling took longer than the group's timeout.
 	ErrTimeout = errors.New("the handler's timeout has passed")
 	// ErrLeaseLost: another consumer owns the entry by now; whatever this handler returns is not recorded.
-	ErrLeaseLost = errors.New("the lease was lost: another consumer owns the entry now")
+	ErrLeaseLost = claim.ErrLost
 	// ErrShutdown: the process must stop and the grace period has passed.
 	ErrShutdown = errors.New("the process is stopping and the grace period has passed")
 )

@@ -5,10 +5,10 @@
 -- Reply: the IDs that the consumer does not own any more
 --
 -- The owner is checked first: a bare XCLAIM would take an entry back from whoever claimed it meanwhile. An entry that
--- was deleted from the stream is dead-lettered here, since XCLAIM drops it from the pending list.
+-- was deleted from the stream is dead-lettered here, since XCLAIM drops it from the pending list. The sign of life comes
+-- last: under a memory limit it is refused, unless the script has written before.
 
 local stream, group, consumer = KEYS[1], ARGV[1], ARGV[2]
-redis.call('HSET', KEYS[4], consumer, whole(clock()))
 local lost = {}
 for i = 3, #ARGV do
   local id = ARGV[i]
@@ -21,4 +21,5 @@ for i = 3, #ARGV do
     lost[#lost + 1] = id
   end
 end
+redis.call('HSET', KEYS[4], consumer, whole(clock()))
 return lost

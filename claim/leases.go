@@ -1,0 +1,192 @@
+package claim
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/millrace/millrace/stream"
+)
+
+// ErrLost is the cause with which the context of a handler ends whose entry another consumer owns by now.
+var ErrLost = errors.New("the lease was lost: another consumer owns the entry now")
+
+// renewBatch is how many entries one renewal names at most: some 0.5 ms of the server.
+const renewBatch = 100
+
+// Renewer is the part of a stream.Group that Leases needs.
+type Renewer interface {
+	Renew(ctx context.Context, ids []stream.ID) (lost []stream.ID, err error)
+	Lease() time.Duration
+}
+
+// Leases are what one consumer holds of one group, from the moment it was handed over until Redis has confirmed its
+// settlement. It is safe for use by several goroutines.
+type Leases struct {
+	group Renewer
+	mu    sync.Mutex
+	held  map[stream.ID]*Lease
+	empty chan struct{} // closed while nothing is held
+}
+
+// Lease is the hold on one entry.
+type Lease struct {
+	ends   atomic.Int64 // local time in nanoseconds since 1970
+	mu     sync.Mutex
+	lost   bool
+	cancel context.CancelCauseFunc
+}
+
+// NewLeases returns the leases of a consumer that holds nothing yet.
+func NewLeases(group Renewer) *Leases {
+	empty := make(chan struct{})
+	close(empty)
+	return &Leases{group: group, held: map[stream.ID]*Lease{}, empty: empty}
+}
+
+// Hold takes an entry into the consumer's hands until ends, or longer if it is renewed. It returns nil where the entry is
+// in its hands already.
+func (l *Leases) Hold(id stream.ID, ends time.Time) *Lease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held[id] != nil {
+		return nil
+	}
+	if len(l.held) == 0 {
+		l.empty = make(chan struct{})
+	}
+	lease := &Lease{}
+	lease.ends.Store(ends.UnixNano())
+	l.held[id] = lease
+	return lease
+}
+
+// Drop lets go of entries: they are settled, or lost.
+func (l *Leases) Drop(ids ...stream.ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := len(l.held)
+	for _, id := range ids {
+		delete(l.held, id)
+	}
+	if before > 0 && len(l.held) == 0 {
+		close(l.empty)
+	}
+}
+
+// Holds tells whether the entry is in the consumer's hands.
+func (l *Leases) Holds(id stream.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held[id] != nil
+}
+
+// Count is how many entries are in the consumer's hands.
+func (l *Leases) Count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.held)
+}
+
+// Empty is a channel that is closed as soon as nothing is held. Ask anew after every wait.
+func (l *Leases) Empty() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.empty
+}
+
+// Ended tells whether the lease may have run out by the time now, so that another consumer may own the entry.
+func (l *Lease) Ended(now time.Time) bool { return now.UnixNano() >= l.ends.Load() }
+
+// Lost tells whether the entry is known to belong to another consumer.
+func (l *Lease) Lost() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
+}
+
+// OnLoss has cancel called with ErrLost when the lease is lost, at once if it is already.
+func (l *Lease) OnLoss(cancel context.CancelCauseFunc) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cancel = cancel; l.lost {
+		cancel(ErrLost)
+	}
+}
+
+func (l *Lease) lose() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost = true; l.cancel != nil {
+		l.cancel(ErrLost)
+	}
+}
+
+// Run renews everything that is held, every third of a lease, until ctx ends; it blocks so long. A renewal that fails is
+// tried again after a tenth of a lease. report is told how each round went: nil, or the error.
+func (l *Leases) Run(ctx context.Context, report func(error)) {
+	timer := time.NewTimer(l.group.Lease() / 3)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		err := l.renew(ctx)
+		report(err)
+		if err != nil {
+			timer.Reset(l.group.Lease() / 10)
+		} else {
+			timer.Reset(l.group.Lease() / 3)
+		}
+	}
+}
+
+// renew makes one round. With nothing held it is a sign of life.
+func (l *Leases) renew(ctx context.Context) error {
+	ids := l.ids()
+	for {
+		batch := ids[:min(len(ids), renewBatch)]
+		if err := l.renewBatch(ctx, batch); err != nil {
+			return err
+		}
+		if ids = ids[len(batch):]; len(ids) == 0 {
+			return nil
+		}
+	}
+}
+
+func (l *Leases) renewBatch(ctx context.Context, ids []stream.ID) error {
+	ends := time.Now().Add(l.group.Lease())
+	lost, err := l.group.Renew(ctx, ids)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range ids {
+		lease := l.held[id]
+		switch {
+		case lease == nil: // settled meanwhile
+		case slices.Contains(lost, id):
+			lease.lose()
+		default:
+			lease.ends.Store(ends.UnixNano())
+		}
+	}
+	return nil
+}
+
+func (l *Leases) ids() []stream.ID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ids := make([]stream.ID, 0, len(l.held))
+	for id := range l.held {
+		ids = append(ids, id)
+	}
+	return ids
+}

@@ -1,0 +1,139 @@
+package claim
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/millrace/millrace/stream"
+)
+
+const (
+	// sweepInterval is how often a group's pending list is looked through, give or take a tenth.
+	sweepInterval = time.Second
+	// sweepGuard keeps the other replicas from sweeping for most of an interval.
+	sweepGuard = 900 * time.Millisecond
+	// sweepPages is how many pages one Sweep looks at before something else has its turn.
+	sweepPages = 20
+	// sweepShare bounds what looking through a long list costs the server: a pause is this many times its pass.
+	sweepShare = 9
+)
+
+// Sweeping is the part of a stream.Group that a Sweeper needs.
+type Sweeping interface {
+	Sweep(ctx context.Context, request stream.SweepRequest) (stream.Swept, error)
+	Lease() time.Duration
+}
+
+// Sweeper looks through the pending list of a group about once a second: it takes over what its owner has been silent
+// about for a lease and what has waited long enough for its retry, gives up what was delivered too often, and removes the
+// names of dead consumers. It has no goroutine of its own, so that taking over and reading share one door; it must not be
+// used by two goroutines at once.
+type Sweeper struct {
+	group         Sweeping
+	maxDeliveries int
+
+	cursor      stream.ID     // where the pass goes on, zero at its beginning
+	passTook    time.Duration // the server's time that the pass has cost so far
+	due         time.Time     // when to sweep next
+	robFrom     time.Time     // silent consumers are left alone until then
+	removeFrom  time.Time     // when to look for dead consumers next
+	interrupted bool          // Redis was out of reach since the last sweep
+}
+
+// NewSweeper returns a Sweeper that is due at once. uptime is how long the server has been up, zero where that is not
+// known: for one lease after its start owners that could not reach it must have their chance to renew first.
+func NewSweeper(group Sweeping, maxDeliveries int, uptime time.Duration) *Sweeper {
+	sweeper := &Sweeper{group: group, maxDeliveries: maxDeliveries}
+	if uptime > 0 && uptime < group.Lease() {
+		sweeper.robFrom = time.Now().Add(group.Lease() - uptime)
+	}
+	return sweeper
+}
+
+// Interrupted tells the Sweeper that Redis was out of reach. Idle times have gone on growing meanwhile, so for one lease
+// after the next sweep that succeeds nobody counts as silent.
+func (s *Sweeper) Interrupted() { s.interrupted = true }
+
+// Wait is how long it is until the next sweep is due; zero or less is now.
+func (s *Sweeper) Wait(now time.Time) time.Duration { return s.due.Sub(now) }
+
+// Hurry makes the next sweep due at once.
+func (s *Sweeper) Hurry() { s.due = time.Time{} }
+
+// Swept is what one Sweep came to.
+type Swept struct {
+	// Taken are the deliveries that the consumer owns now. A suspect among them is the only one.
+	Taken []stream.Delivery
+	// Buried are the entries that became dead letters.
+	Buried []stream.Buried
+	// Suspects tells that entries are due which may only be taken while nothing else is in hand.
+	Suspects bool
+	// Removed are the dead consumers whose names were removed.
+	Removed []string
+}
+
+// Sweep looks at some pages of the pending list, goes on where the last one stopped, and takes at most room entries. alone
+// tells that nothing is in hand. What was done before an error is returned with it; deliveries whose reply was lost are
+// taken up by Adopt.
+func (s *Sweeper) Sweep(ctx context.Context, room int, alone bool) (Swept, error) {
+	var all Swept
+	for range sweepPages {
+		started := time.Now()
+		page, err := s.group.Sweep(ctx, s.request(started, room-len(all.Taken), alone && len(all.Taken) == 0))
+		if err != nil {
+			s.interrupted = true
+			s.pause()
+			return all, err
+		}
+		s.reached(started)
+		all.Taken = append(all.Taken, page.Taken...)
+		all.Buried = append(all.Buried, page.Buried...)
+		all.Removed = append(all.Removed, page.Removed...)
+		all.Suspects = all.Suspects || page.Suspects > 0
+		s.cursor = page.Next
+		s.passTook += time.Since(started)
+		if s.cursor.IsZero() {
+			s.pause()
+			return all, nil
+		}
+		if len(all.Taken) >= room || holdsSuspect(page.Taken) {
+			break
+		}
+	}
+	s.Hurry()
+	return all, nil
+}
+
+func (s *Sweeper) request(now time.Time, room int, alone bool) stream.SweepRequest {
+	request := stream.SweepRequest{
+		From: s.cursor, Room: room, MaxDeliveries: s.maxDeliveries, Alone: alone, Guard: sweepGuard,
+		Rob: !s.interrupted && !now.Before(s.robFrom),
+	}
+	if !now.Before(s.removeFrom) {
+		request.RemoveSilent = 2 * s.group.Lease()
+	}
+	return request
+}
+
+// reached notes that a page has succeeded.
+func (s *Sweeper) reached(now time.Time) {
+	if s.interrupted {
+		s.interrupted = false
+		s.robFrom = now.Add(s.group.Lease())
+	}
+	if !now.Before(s.removeFrom) {
+		s.removeFrom = now.Add(s.group.Lease())
+	}
+}
+
+// pause ends a pass.
+func (s *Sweeper) pause() {
+	wait := max(sweepInterval, sweepShare*s.passTook)
+	s.due = time.Now().Add(time.Duration(float64(wait) * (0.9 + 0.2*rand.Float64())))
+	s.cursor, s.passTook = stream.ID{}, 0
+}
+
+func holdsSuspect(taken []stream.Delivery) bool {
+	return len(taken) > 0 && taken[len(taken)-1].Suspect()
+}
