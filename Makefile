@@ -1,0 +1,32 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help test lint fuzz cover build image
+
+DOCKER ?= docker
+IMAGE ?= localhost/millrace:dev
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: ## run every test, on an in-memory and on a real Redis, then each fuzz test for a moment
+	@command -v redis-server >/dev/null || .ci/install redis-server
+	go vet ./...
+	go test $$(.ci/race) -timeout 9m ./...
+	@.ci/fuzz 5s
+
+lint: ## check style, imports and likely mistakes (.golangci.yaml)
+	go tool -modfile=tools/go.mod golangci-lint run
+
+fuzz: ## run each fuzz test for a minute
+	@.ci/fuzz 1m
+
+cover: ## show how much of each package its own tests reach
+	@command -v redis-server >/dev/null || .ci/install redis-server
+	@.ci/cover
+
+build: ## build ./millrace, one static file
+	CGO_ENABLED=0 go build -trimpath -o millrace .
+
+image: ## build the container image (IMAGE=localhost/millrace:dev, DOCKER=docker)
+	$(DOCKER) build -t $(IMAGE) .
