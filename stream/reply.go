@@ -1,0 +1,54 @@
+package stream
+
+import (
+	"strconv"
+	"time"
+)
+
+// The parts of a script's reply. What has another type than the script's head says reads as its zero value.
+
+func replyText(part any) string {
+	text, _ := part.(string)
+	return text
+}
+
+func replyNumber(part any) int {
+	switch value := part.(type) {
+	case int64:
+		return int(value)
+	case string:
+		number, _ := strconv.Atoi(value)
+		return number
+	default:
+		return 0
+	}
+}
+
+func replyList(part any) []any {
+	list, _ := part.([]any)
+	return list
+}
+
+// replyID reads an ID; none at all, "", is the zero ID.
+func replyID(part any) ID {
+	id, _ := ParseID(replyText(part))
+	return id
+}
+
+// serverTime reads milliseconds since 1970; anything else is the zero time.
+func serverTime(text string) time.Time {
+	milliseconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(milliseconds).UTC()
+}
+
+// replyMap reads a list of name, value, name, value and so on.
+func replyMap(list []any) map[string]string {
+	values := make(map[string]string, len(list)/2)
+	for i := 0; i+1 < len(list); i += 2 {
+		values[replyText(list[i])] = replyText(list[i+1])
+	}
+	return values
+}
