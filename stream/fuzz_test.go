@@ -1,0 +1,155 @@
+package stream
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fieldsOf makes fields of any bytes: a length in two bytes and that many bytes, for names and values in turn.
+func fieldsOf(raw []byte) []Field {
+	var parts []string
+	for len(raw) >= 2 {
+		size := min(int(binary.BigEndian.Uint16(raw)), len(raw)-2)
+		parts = append(parts, string(raw[2:2+size]))
+		raw = raw[2+size:]
+	}
+	var fields []Field
+	for i := 0; i+1 < len(parts); i += 2 {
+		fields = append(fields, Field{parts[i], parts[i+1]})
+	}
+	return fields
+}
+
+// rawOf is the other way round.
+func rawOf(pairs ...string) []byte {
+	var raw []byte
+	for _, part := range pairs {
+		raw = binary.BigEndian.AppendUint16(raw, uint16(len(part)))
+		raw = append(raw, part...)
+	}
+	return raw
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, seed := range [][]string{
+		{"event", "NEW_ORDER_RECEIVED", "data", `{"order_id":12345}`},
+		{"event_name", "E", "payload", "Array", "created_at", "2025-11-21 02:13:20", "to", `s:1:"g";`},
+		{"type", `"E"`, "data", "[object Object]", "id", "1", "specversion", "1.0", "time", "1763691200.5"},
+		{"ce_type", "E", "ce_id", "1", "ce_time", "2025-11-21T02:13:20Z", "timestamp", "9999999999999"},
+		{"message", `{"event":"E","data":{"a":[1,2]},"event_id":7,"key":null,"to":"x"}`, "to", "g"},
+		{"message", `{"type":"E","payload":"{\"a\":1}","timestamp":1763691200123}`},
+		{"a", `{"event":"E"}`, "b", `{"event":"F"}`},
+		{"data", strings.Repeat(`{"event":`, 500) + `"E"` + strings.Repeat("}", 500)},
+		{"", "", "event", "", "event", "\x00\xff", "data", "\xff\x00"},
+	} {
+		f.Add(rawOf(seed...), "", uint16(0))
+		f.Add(rawOf(seed...), "unnamed", uint16(40))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, unnamed string, limit uint16) {
+		entry := Entry{ID: testID, Fields: fieldsOf(raw)}
+		event, err := Decode(entry, DecodeOptions{Unnamed: unnamed, MaxBytes: int(limit)})
+		checkDecoded(t, entry, &event, err)
+	})
+}
+
+// checkDecoded checks what holds for every entry, however malformed.
+func checkDecoded(t *testing.T, entry Entry, event *Event, err error) {
+	t.Helper()
+	var fault *DecodeError
+	if err != nil && !errors.As(err, &fault) {
+		t.Fatalf("Decode(%q): error %v is no *DecodeError", entry.Fields, err)
+	}
+	if nameless, undecodable := event.Name == "", fault != nil && fault.Reason == DeadUndecodable; nameless != undecodable {
+		t.Errorf("Decode(%q) = name %q with error %v: undecodable and nameless must be the same", entry.Fields, event.Name, err)
+	}
+	if event.ID == "" || event.Data == nil || event.Time.IsZero() {
+		t.Errorf("Decode(%q) = %+v: ID, Data and Time must always be there", entry.Fields, event)
+	}
+	if to := Recipient(entry); to != event.To {
+		t.Errorf("Decode(%q): To %q, Recipient %q", entry.Fields, event.To, to)
+	}
+	if entry.Get("event") != "" && entry.Get("data") != "" && (fault == nil || fault.Reason == DeadDataDestroyed) &&
+		unquote(entry.Get("event")) == event.Name && string(event.Data) != entry.Get("data") {
+		t.Errorf("Decode(%q): data %q, want the bytes that were sent", entry.Fields, event.Data)
+	}
+	for name, value := range event.Headers {
+		if !sent(entry, name, value) && !bytes.ContainsRune([]byte(joinValues(entry)), '{') {
+			t.Errorf("Decode(%q): header %q is %q, which nobody sent", entry.Fields, name, value)
+		}
+	}
+}
+
+func sent(entry Entry, name, value string) bool {
+	for _, field := range entry.Fields {
+		if field.Name == name && field.Value == value {
+			return true
+		}
+	}
+	return false
+}
+
+func joinValues(entry Entry) string {
+	var all strings.Builder
+	for _, field := range entry.Fields {
+		all.WriteString(field.Value)
+	}
+	return all.String()
+}
+
+func FuzzEncodeDecode(f *testing.F) {
+	f.Add("NEW_ORDER_RECEIVED", "order-1", []byte(`{"a":1}`), int64(1763691200123456789), "1", "g", "5-0", "00-ab", "k", "v")
+	f.Add("订单", "\xff\x00", []byte("\x00\xff"), int64(0), "", "", "", "", "", "")
+	f.Add("E", "s:1:\"x\";", []byte(`"quoted"`), int64(-1), "a", "g", "x", "y", "ce_source", "Array")
+	f.Add("E", "1", []byte("Array"), int64(1), "", "a b", "", "", "event", "F")
+	f.Fuzz(func(t *testing.T, name, id string, data []byte, nanoseconds int64, aggregate, to, replay, trace, header, value string) {
+		event := Event{
+			Name: name, ID: id, Data: data, Time: time.Unix(0, nanoseconds).UTC(), AggregateID: aggregate, To: to,
+			ReplayOf: replay, TraceParent: trace, Headers: map[string]string{header: value},
+		}
+		if id == "" || len(data) == 0 || checkEvent(&event) != nil {
+			return
+		}
+		got, err := Decode(Entry{ID: testID, Fields: Encode(event)}, DecodeOptions{})
+		if err != nil || !reflect.DeepEqual(got, event) {
+			t.Errorf("Decode(Encode(%+v)) = %+v, %v", event, got, err)
+		}
+	})
+}
+
+// TestDecodeBombs bounds what hostile JSON may cost: far below what a lease could notice.
+func TestDecodeBombs(t *testing.T) {
+	const size = 5 << 20
+	tests := map[string]string{
+		"deep objects":  strings.Repeat(`{"a":`, size/5),
+		"deep arrays":   `{"event":` + strings.Repeat("[", size),
+		"closed arrays": `{"event":` + strings.Repeat("[", size/2) + strings.Repeat("]", size/2) + "}",
+		"many members":  `{` + strings.Repeat(`"k":1,`, size/6) + `"event":"E"}`,
+		"one long text": `{"event":"` + strings.Repeat("x", size) + `"}`,
+		"escapes":       `{"event":"E","data":"` + strings.Repeat(`\u0000`, size/6) + `"}`,
+		"a long number": `{"event":"E","data":` + strings.Repeat("9", size) + `}`,
+		"quoted name":   `"` + strings.Repeat(`\u0000`, size/6) + `"`,
+	}
+	for name, bomb := range tests {
+		t.Run(name, func(t *testing.T) {
+			for _, field := range []string{"event", "data", "timestamp", "to"} {
+				entry := entryOf(field, bomb)
+				start := time.Now()
+				event, err := Decode(entry, DecodeOptions{})
+				if took := time.Since(start); took > 2*time.Second {
+					t.Errorf("Decode of %d bytes in the field %s took %v, want at most 2s", len(bomb), field, took)
+				}
+				checkDecoded(t, entry, &event, err)
+			}
+			start := time.Now()
+			_, err := Decode(entryOf("data", bomb), DecodeOptions{MaxBytes: 1 << 20})
+			if took := time.Since(start); took > 100*time.Millisecond || err == nil {
+				t.Errorf("Decode above the limit took %v with error %v, want next to nothing and an error", took, err)
+			}
+		})
+	}
+}
