@@ -117,13 +117,13 @@ func (c *Client) publishPatiently(
 	for try := 1; ; try++ {
 		published, err := c.publishOnce(ctx, event, fields, options)
 		if err == nil || try == publishTries || !isPassing(err) {
-			return published, inPlainWords(err)
+			return published, explain(err)
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause/2))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return published, inPlainWords(err)
+			return published, explain(err)
 		case <-timer.C:
 		}
 		pause *= 2
@@ -214,26 +214,4 @@ func isPassing(err error) bool {
 	return redis.IsLoadingError(err) || redis.IsReadOnlyError(err) || redis.IsMasterDownError(err) ||
 		redis.IsClusterDownError(err) || redis.IsTryAgainError(err) || redis.IsMaxClientsError(err) ||
 		redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK") || errors.Is(err, redis.ErrPoolTimeout)
-}
-
-// inPlainWords says beside Redis's own words what to do about the error.
-func inPlainWords(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case redis.IsOOMError(err):
-		return fmt.Errorf("Redis is out of memory and refused the event; raise maxmemory, or trim the stream: %w", err)
-	case redis.IsReadOnlyError(err):
-		return fmt.Errorf("this Redis is a replica and takes no events; use the master's address, or a sentinel URL: %w", err)
-	case redis.IsLoadingError(err):
-		return fmt.Errorf("Redis is still loading its data after a start; publish again in a moment: %w", err)
-	case redis.HasErrorPrefix(err, "MISCONF"):
-		return fmt.Errorf("Redis cannot write to its disk and takes no events until it can: %w", err)
-	case redis.IsPermissionError(err):
-		return fmt.Errorf("this Redis user may not publish; let it run EVALSHA, EVAL, XADD, GET, SET and PEXPIRE: %w", err)
-	case redis.IsAuthError(err):
-		return fmt.Errorf("Redis refused the user name and password of the URL: %w", err)
-	default:
-		return err
-	}
 }
