@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,6 +36,14 @@ type DeadLetter struct {
 	EventID string `json:"event_id"`
 	// Fields are the entry's, as its producer sent them; none where the entry had been deleted.
 	Fields []Field `json:"fields"`
+}
+
+// MarshalJSON writes a field as {"name": ..., "value": ...}. JSON holds text alone: bytes that are no UTF-8 become U+FFFD.
+func (f Field) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+	}(f))
 }
 
 const (
