@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/stream"
@@ -22,25 +23,25 @@ const leaveRetry = 200 * time.Millisecond
 
 // HandBack releases deliveries that were not started: each gets its delivery count back and is due at once.
 func HandBack(ctx context.Context, group Leaving, deliveries []stream.Delivery) error {
-	releases := make([]stream.Release, len(deliveries))
-	for i, delivery := range deliveries {
-		releases[i] = stream.Release{ID: delivery.ID, Deliveries: delivery.Deliveries - 1}
+	for chunk := range slices.Chunk(deliveries, renewBatch) {
+		releases := make([]stream.Release, len(chunk))
+		for i, delivery := range chunk {
+			releases[i] = stream.Release{ID: delivery.ID, Deliveries: delivery.Deliveries - 1}
+		}
+		if _, err := group.Release(ctx, releases); err != nil {
+			return err
+		}
 	}
-	if len(releases) == 0 {
-		return nil
-	}
-	_, err := group.Release(ctx, releases)
-	return err
+	return nil
 }
 
-// Leave ends a consumer whose handlers have all returned or been given up: it hands back what stands under the
-// consumer's name without having been started, and removes the name. abandoned tells which entries a handler works on
-// that does not return; while there are such, the name stays. Leave tries again until it succeeds or ctx ends, and
-// returns what stood in the way then; whatever is left is taken over when its lease has ended.
-func Leave(ctx context.Context, group Leaving, abandoned func(stream.ID) bool) error {
+// Leave ends a consumer that has settled what it started: it hands back whatever still stands under the consumer's name,
+// and removes the name. It tries again until it succeeds or ctx ends, and returns what stood in the way then; what is
+// left is taken over when its lease has ended.
+func Leave(ctx context.Context, group Leaving) error {
 	for {
-		err := leave(ctx, group, abandoned)
-		if err == nil {
+		err := leave(ctx, group)
+		if err == nil || stream.IsNoGroup(err) {
 			return nil
 		}
 		select {
@@ -53,15 +54,12 @@ func Leave(ctx context.Context, group Leaving, abandoned func(stream.ID) bool) e
 
 var errStillPending = errors.New("entries are still pending under its name")
 
-func leave(ctx context.Context, group Leaving, abandoned func(stream.ID) bool) error {
-	orphans, err := group.Adopt(ctx, abandoned)
-	if stream.IsNoGroup(err) {
-		return nil
-	}
+func leave(ctx context.Context, group Leaving) error {
+	left, err := group.Adopt(ctx, func(stream.ID) bool { return false })
 	if err != nil {
 		return err
 	}
-	if err := HandBack(ctx, group, orphans); err != nil {
+	if err := HandBack(ctx, group, left); err != nil {
 		return err
 	}
 	gone, err := group.Leave(ctx)

@@ -74,3 +74,20 @@ func (c *Client) EnsureGroups(ctx context.Context, specs []GroupSpec) ([]Ensured
 	}
 	return ensured, nil
 }
+
+// Registered returns what the registered groups say of themselves (HGETALL of the hash `{S}:groups`). A registration that
+// somebody has spoilt by hand is left out.
+func (c *Client) Registered(ctx context.Context) (map[string]Registration, error) {
+	values, err := c.write.HGetAll(ctx, c.keys.Groups()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read the registered groups of stream %q: %w", c.keys.Stream(), explain(err))
+	}
+	registered := map[string]Registration{}
+	for group, text := range values {
+		var registration Registration
+		if CheckGroup(group) == nil && json.Unmarshal([]byte(text), &registration) == nil {
+			registered[group] = registration
+		}
+	}
+	return registered, nil
+}

@@ -101,4 +101,6 @@ const (
 	RetryShutdown = "shutdown"
 	// RetryStuck: the handler ignored the end of its context and was abandoned.
 	RetryStuck = "stuck"
+	// RetryDuplicate: another entry with the same event is being handled; no try was made.
+	RetryDuplicate = "duplicate"
 )

@@ -1,0 +1,183 @@
+package consumers
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/stream"
+)
+
+const (
+	// ackBatch is how many acks go in one command at most.
+	ackBatch = 500
+	// ackDelay is how long an ack waits for company.
+	ackDelay = 2 * time.Millisecond
+)
+
+// acker acks what has succeeded, in batches, and does not let go before Redis has confirmed it.
+type acker struct {
+	group  *stream.Group
+	leases *claim.Leases
+	dedupe time.Duration
+	queue  chan *job
+	report func(error)         // how the last attempt went
+	acked  func(*job, Outcome) // Acked or Lost, once for each job
+}
+
+func newAcker(group *stream.Group, leases *claim.Leases, dedupe time.Duration) *acker {
+	return &acker{group: group, leases: leases, dedupe: dedupe, queue: make(chan *job, 2*ackBatch)}
+}
+
+// add has the job acked. It blocks while the acks before it are not confirmed; after ctx has ended the job stays pending.
+func (a *acker) add(ctx context.Context, job *job) {
+	select {
+	case a.queue <- job:
+		return
+	default:
+	}
+	select {
+	case a.queue <- job:
+	case <-ctx.Done():
+	}
+}
+
+// run acks what was added until last is closed, and then what is still in the queue. What is not confirmed when ctx ends
+// stays pending.
+func (a *acker) run(ctx context.Context, last <-chan struct{}) {
+	timer := time.NewTimer(ackDelay)
+	defer timer.Stop()
+	for {
+		select {
+		case first := <-a.queue:
+			a.flush(ctx, a.collect(first, timer))
+			continue
+		default:
+		}
+		select {
+		case first := <-a.queue:
+			a.flush(ctx, a.collect(first, timer))
+		case <-last:
+			return
+		}
+	}
+}
+
+// collect gathers what is ready within ackDelay; where nothing else is in hand there is nothing to wait for.
+func (a *acker) collect(first *job, timer *time.Timer) []*job {
+	batch := []*job{first}
+	timer.Reset(ackDelay)
+	for len(batch) < ackBatch && len(batch) < a.leases.Count() {
+		select {
+		case next := <-a.queue:
+			batch = append(batch, next)
+		case <-timer.C:
+			return batch
+		}
+	}
+	return batch
+}
+
+// flush acks the batch, again and again until Redis has confirmed all of it, the group is gone or ctx ends.
+func (a *acker) flush(ctx context.Context, batch []*job) {
+	slices.SortStableFunc(batch, func(x, y *job) int { return cmp.Compare(a.wayOf(x), a.wayOf(y)) })
+	err := insist(ctx, func() error {
+		for len(batch) > 0 {
+			way := a.wayOf(batch[0])
+			some := a.leading(batch, way)
+			lost, err := a.ack(ctx, way, some)
+			if a.report(err); err != nil {
+				return err
+			}
+			a.confirm(some, lost)
+			batch = batch[len(some):]
+		}
+		return nil
+	})
+	if stream.IsNoGroup(err) {
+		a.confirm(batch, entryIDs(batch))
+	}
+}
+
+// The ways of an ack: what it costs depends on what beside the entry has to change, and on whether the lease still runs.
+const (
+	plainly     = iota // XACK: nobody else can own the entry
+	asOwner            // a script that checks the owner, and drops the note of an earlier try
+	markingDone        // the same, which sets the dedupe marker too
+)
+
+func (a *acker) wayOf(job *job) int {
+	switch {
+	case a.dedupe > 0 && !job.passed && !job.skipped:
+		return markingDone
+	case job.Note != nil || job.lease.Ended(time.Now()):
+		return asOwner
+	default:
+		return plainly
+	}
+}
+
+// leading returns the first jobs of batch that go the same way, at most 100 where that is a script.
+func (a *acker) leading(batch []*job, way int) []*job {
+	most := len(batch)
+	if way != plainly {
+		most = min(most, 100)
+	}
+	other := slices.IndexFunc(batch[:most], func(job *job) bool { return a.wayOf(job) != way })
+	if other > 0 {
+		return batch[:other]
+	}
+	return batch[:most]
+}
+
+func (a *acker) ack(ctx context.Context, way int, jobs []*job) (lost []stream.ID, err error) {
+	if way == plainly {
+		_, err := a.group.Ack(ctx, entryIDs(jobs))
+		return nil, err
+	}
+	settled := make([]stream.Settled, len(jobs))
+	for i, job := range jobs {
+		settled[i] = job.settled()
+	}
+	if way == markingDone {
+		return a.group.AckOwned(ctx, settled, a.dedupe)
+	}
+	return a.group.AckOwned(ctx, settled, 0)
+}
+
+// confirm lets go of jobs.
+func (a *acker) confirm(jobs []*job, lost []stream.ID) {
+	a.leases.Drop(entryIDs(jobs)...)
+	for _, job := range jobs {
+		outcome := Acked
+		if slices.Contains(lost, job.ID) {
+			outcome = Lost
+		}
+		a.acked(job, outcome)
+	}
+}
+
+func entryIDs(jobs []*job) []stream.ID {
+	ids := make([]stream.ID, len(jobs))
+	for i, job := range jobs {
+		ids[i] = job.ID
+	}
+	return ids
+}
+
+// insist calls do until it succeeds, the group turns out to be gone, or ctx ends, and returns the last error.
+func insist(ctx context.Context, do func() error) error {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := do()
+		if err == nil || stream.IsNoGroup(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package consumers
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/stream"
+)
+
+const (
+	// patience is how long the intake waits for a free slot before it shows that it is alive.
+	patience = time.Second
+	// readPauseMin and readPauseMax bound the pause after a read that failed.
+	readPauseMin = 100 * time.Millisecond
+	readPauseMax = 2 * time.Second
+	// mostUnsettled is how many entries may wait for their ack before nothing more is taken in.
+	mostUnsettled = 5000
+)
+
+// intake is the one door through which deliveries come in: it takes a slot before it takes work, sweeps when that is due,
+// reads otherwise, and hands over to the workers. It returns when ctx has ended.
+func (r *runner) intake(ctx context.Context) {
+	pause := readPauseMin
+	for ctx.Err() == nil {
+		room := r.slots.wait(ctx, patience)
+		r.health.intake.beat()
+		if room == 0 {
+			continue
+		}
+		if r.leases.Count() > mostUnsettled {
+			sleep(ctx, readPauseMin)
+			continue
+		}
+		err := r.takeIn(ctx, room)
+		r.health.read(err)
+		if err == nil {
+			r.set.outage.over(r.options.Name)
+			pause = readPauseMin
+			continue
+		}
+		r.recover(ctx, err)
+		sleep(ctx, time.Duration(float64(pause)*(0.5+rand.Float64()/2)))
+		pause = min(2*pause, readPauseMax)
+	}
+}
+
+// takeIn sweeps if that is due, and reads into the room that is left. A sweep takes half the room at most and has every
+// other turn, so that old failures do not keep new events waiting.
+func (r *runner) takeIn(ctx context.Context, room int) error {
+	if r.mayHaveLost.Load() {
+		if err := r.adopt(ctx); err != nil {
+			return err
+		}
+	}
+	if r.sweeper.Wait(time.Now()) <= 0 && !r.readNext {
+		taken, err := r.sweep(ctx, (room+1)/2)
+		if err != nil {
+			return err
+		}
+		r.readNext = taken > 0
+		room -= taken
+	} else {
+		r.readNext = false
+	}
+	if room <= 0 || ctx.Err() != nil {
+		return nil
+	}
+	deliveries, err := r.group.Read(ctx, room, r.block())
+	if ctx.Err() != nil && len(deliveries) == 0 {
+		return nil // told to stop: whether the read was sent or not, leaving looks for what it may have brought
+	}
+	if err != nil {
+		return err
+	}
+	r.admit(ctx, deliveries)
+	return nil
+}
+
+// block is how long a read may wait: not beyond the next sweep, nor for long in the measure of a lease.
+func (r *runner) block() time.Duration {
+	return min(r.sweeper.Wait(time.Now()), r.group.Lease()/3, stream.MaxBlock)
+}
+
+// sweep takes over what is due, at most room of it, and returns how many entries that were.
+func (r *runner) sweep(ctx context.Context, room int) (int, error) {
+	swept, err := r.sweeper.Sweep(ctx, room, r.leases.Count() == 0)
+	r.health.wrote(err)
+	r.logSwept(swept)
+	if len(swept.Taken) > 0 && swept.Taken[0].Suspect() {
+		r.admit(ctx, swept.Taken)
+		r.log.Warn("took over an entry whose last delivery ended without a word: it is started alone",
+			zap.String("id", swept.Taken[0].ID.String()), zap.Int("deliveries", swept.Taken[0].Deliveries))
+		r.waitUntilEmpty(ctx)
+		return len(swept.Taken), err
+	}
+	r.admit(ctx, swept.Taken)
+	if swept.Suspects {
+		r.waitUntilEmpty(ctx)
+		r.sweeper.Hurry()
+	}
+	return len(swept.Taken), err
+}
+
+// waitUntilEmpty waits until nothing is in hand: a suspect must not take anything with it.
+func (r *runner) waitUntilEmpty(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.leases.Empty():
+			return
+		case <-time.After(patience):
+			r.health.intake.beat()
+		}
+	}
+}
+
+func (r *runner) logSwept(swept claim.Swept) {
+	for _, buried := range swept.Buried {
+		r.report(&job{Delivery: stream.Delivery{Entry: stream.Entry{ID: buried.ID}, Deliveries: buried.Deliveries}},
+			verdict{outcome: DeadLettered, reason: buried.Reason, err: errors.New(buried.Reason)})
+	}
+	for _, name := range swept.Removed {
+		r.log.Info("removed the name of a dead consumer", zap.String("removed", name))
+	}
+}
+
+// recover makes good what a failed read or sweep may have left behind. The first line of an outage is logged by the set.
+func (r *runner) recover(ctx context.Context, err error) {
+	r.metrics.readErrors.Inc()
+	r.sweeper.Interrupted()
+	if stream.IsNoGroup(err) {
+		r.createAgain(ctx)
+		return
+	}
+	r.set.outage.failed(r.options.Name, err)
+	r.mayHaveLost.Store(true)
+}
+
+// createAgain creates the group that has gone missing.
+func (r *runner) createAgain(ctx context.Context) {
+	ensured, err := r.set.client.EnsureGroups(ctx, []stream.GroupSpec{r.spec(true)})
+	if err != nil {
+		r.set.outage.failed(r.options.Name, err)
+		return
+	}
+	if ensured[0].What != stream.GroupKept {
+		r.metrics.recreated.Inc()
+		r.log.Error("the group was missing in Redis (FLUSHALL, DEL or XGROUP DESTROY?) and has been created again",
+			zap.String("goes_on_after", ensured[0].At))
+	}
+}
+
+func (r *runner) spec(seenBefore bool) stream.GroupSpec {
+	return stream.GroupSpec{Name: r.options.Name, Registration: r.options.registration(r.group.Lease()),
+		Start: r.options.From, SeenBefore: seenBefore}
+}
+
+// adopt takes up what stands under the consumer's name since a reply was lost. A suspect among it goes back, to be taken
+// alone.
+func (r *runner) adopt(ctx context.Context) error {
+	r.mayHaveLost.Store(false)
+	adopted, err := r.group.Adopt(ctx, r.leases.Holds)
+	if err != nil {
+		r.mayHaveLost.Store(true)
+		return err
+	}
+	var innocent, suspects []stream.Delivery
+	for _, delivery := range adopted {
+		if delivery.Suspect() {
+			suspects = append(suspects, delivery)
+		} else {
+			innocent = append(innocent, delivery)
+		}
+	}
+	if len(adopted) > 0 {
+		r.log.Info("took up entries whose delivery was lost on the way", zap.Int("entries", len(adopted)))
+	}
+	r.admit(ctx, innocent)
+	return claim.HandBack(ctx, r.group, suspects)
+}
+
+// sleep waits, or returns early when ctx ends.
+func sleep(ctx context.Context, pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

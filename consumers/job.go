@@ -1,0 +1,56 @@
+package consumers
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/stream"
+)
+
+// job is one delivery on its way from the intake to its outcome.
+type job struct {
+	stream.Delivery
+	event stream.Event
+	fault *stream.DecodeError // why the event cannot be handled at all, or nil
+	lease *claim.Lease
+
+	state   atomic.Int32
+	started time.Time     // when the handler was called; written before state becomes running
+	took    time.Duration // how long it ran
+	passed  bool          // the event is not for this group
+	skipped bool          // the event was handled before
+}
+
+// The states of a job. Only a queued job can start, and only a running one can be settled, by whoever moves it on.
+const (
+	queued int32 = iota
+	running
+	settling
+	abandoned
+)
+
+func (j *job) start(now time.Time) { j.started = now; j.state.Store(running) }
+
+// finish lets the worker settle the job; false: it was abandoned meanwhile.
+func (j *job) finish() bool { return j.state.CompareAndSwap(running, settling) }
+
+// abandon lets the watch settle the job in place of its worker.
+func (j *job) abandon() bool { return j.state.CompareAndSwap(running, abandoned) }
+
+// result tells what became of the job.
+func (j *job) result(group string, verdict verdict) Result {
+	result := Result{
+		Group: group, EntryID: j.ID, Event: j.event.Name, EventID: j.event.ID, Deliveries: j.Deliveries,
+		Outcome: verdict.outcome, Reason: verdict.reason, Err: verdict.err, Delay: verdict.delay, Took: j.took,
+	}
+	if !j.started.IsZero() {
+		result.Queued = max(0, j.started.Sub(j.ID.Time()))
+	}
+	return result
+}
+
+// settled is how package stream knows the job.
+func (j *job) settled() stream.Settled {
+	return stream.Settled{ID: j.ID, Event: j.event.Name, EventID: j.event.ID}
+}

@@ -1,0 +1,106 @@
+package consumers
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics counts what the groups of a process do, for Prometheus. A nil *Metrics counts nothing.
+type Metrics struct {
+	deliveries  *prometheus.CounterVec
+	deadLetters *prometheus.CounterVec
+	passedBy    *prometheus.CounterVec
+	readErrors  *prometheus.CounterVec
+	recreated   *prometheus.CounterVec
+	handling    *prometheus.HistogramVec
+	queueing    *prometheus.HistogramVec
+	stuck       *prometheus.GaugeVec
+	trimmed     prometheus.Counter
+	unwanted    prometheus.Counter
+}
+
+// NewMetrics returns metrics that are registered with registerer. It panics where they are registered already, as
+// prometheus.MustRegister does.
+func NewMetrics(registerer prometheus.Registerer) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "millrace_" + name, Help: help}, labels)
+	}
+	seconds := func(name, help string, buckets ...float64) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{Name: "millrace_" + name, Help: help, Buckets: buckets}, []string{"group"})
+	}
+	m := &Metrics{
+		deliveries:  counter("deliveries_total", "Deliveries by what became of them.", "group", "outcome"),
+		deadLetters: counter("dead_letters_total", "Dead letters written, by reason.", "group", "reason"),
+		passedBy:    counter("passed_by_total", "Events that the group does not subscribe to.", "group"),
+		readErrors:  counter("read_errors_total", "Reads and sweeps that failed.", "group"),
+		recreated:   counter("groups_recreated_total", "Groups that had gone missing in Redis and were created again.", "group"),
+		handling: seconds("handling_seconds", "How long a handler ran.",
+			.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300),
+		queueing: seconds("queueing_seconds", "From the XADD to the start of a handling, waiting for retries included.",
+			.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600),
+		stuck: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "millrace_handlers_stuck",
+			Help: "Handlers that did not return after their timeout and keep their place."}, []string{"group"}),
+		trimmed: prometheus.NewCounter(prometheus.CounterOpts{Name: "millrace_trimmed_entries_total",
+			Help: "Entries removed from the stream because every group had finished them."}),
+		unwanted: prometheus.NewCounter(prometheus.CounterOpts{Name: "millrace_unwanted_events_total",
+			Help: "Events that no registered group subscribes to."}),
+	}
+	registerer.MustRegister(m.deliveries, m.deadLetters, m.passedBy, m.readErrors, m.recreated, m.handling, m.queueing,
+		m.stuck, m.trimmed, m.unwanted)
+	return m
+}
+
+// groupMetrics are the metrics of one group, every series of which begins at zero. The zero groupMetrics counts nothing.
+type groupMetrics struct {
+	outcomes           map[Outcome]prometheus.Counter
+	deadLetters        *prometheus.CounterVec
+	passedBy           prometheus.Counter
+	readErrors         prometheus.Counter
+	recreated          prometheus.Counter
+	handling, queueing prometheus.Observer
+	stuck              prometheus.Gauge
+}
+
+func (m *Metrics) group(name string) *groupMetrics {
+	if m == nil {
+		m = NewMetrics(prometheus.NewRegistry()) // counted by nobody
+	}
+	of := &groupMetrics{
+		outcomes:    map[Outcome]prometheus.Counter{},
+		deadLetters: m.deadLetters.MustCurryWith(prometheus.Labels{"group": name}),
+		passedBy:    m.passedBy.WithLabelValues(name),
+		readErrors:  m.readErrors.WithLabelValues(name),
+		recreated:   m.recreated.WithLabelValues(name),
+		handling:    m.handling.WithLabelValues(name),
+		queueing:    m.queueing.WithLabelValues(name),
+		stuck:       m.stuck.WithLabelValues(name),
+	}
+	for _, outcome := range outcomes() {
+		of.outcomes[outcome] = m.deliveries.WithLabelValues(name, string(outcome))
+	}
+	return of
+}
+
+// count adds one result.
+func (m *groupMetrics) count(result Result) {
+	m.outcomes[result.Outcome].Inc()
+	if result.Outcome == DeadLettered {
+		m.deadLetters.WithLabelValues(result.Reason).Inc()
+	}
+	if result.Took > 0 {
+		m.handling.Observe(result.Took.Seconds())
+		m.queueing.Observe(result.Queued.Seconds())
+	}
+}
+
+func (m *Metrics) countTrimmed(entries int) {
+	if m != nil {
+		m.trimmed.Add(float64(entries))
+	}
+}
+
+func (m *Metrics) countUnwanted() {
+	if m != nil {
+		m.unwanted.Inc()
+	}
+}

@@ -1,0 +1,150 @@
+package consumers
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/stream"
+)
+
+// The defaults of GroupOptions and Options.
+const (
+	DefaultConcurrency   = 16
+	DefaultTimeout       = time.Minute
+	DefaultMaxEventBytes = 1 << 20
+	DefaultLease         = 30 * time.Second
+	DefaultGrace         = 25 * time.Second
+)
+
+// GroupOptions says how one group works. Zero values mean the defaults.
+type GroupOptions struct {
+	// Name is the consumer group, and with it the handler's name. Required.
+	Name string
+	// Handler does the work. Required.
+	Handler Handler
+	// Kind is registered for whoever looks at the stream; "" is "go".
+	Kind string
+	// Events are the names that the group subscribes to; each may hold `*`, which stands for any run of characters.
+	// Events of other names are passed by. At least one.
+	Events []string
+	// Unnamed is the name that entries without one get; "" makes dead letters of them.
+	Unnamed string
+	// Concurrency is how many handlings run at once; zero is 16.
+	Concurrency int
+	// Timeout ends the context of one handling; zero is 60 s. A handler that has not returned 5 s later is abandoned: its
+	// event is retried while the handler keeps its place.
+	Timeout time.Duration
+	// MaxDeliveries is how often an event is handed over before it becomes a dead letter; zero is 16.
+	MaxDeliveries int
+	// Backoff is how long an event waits between its tries; zero is 1 s up to 10 min.
+	Backoff claim.Backoff
+	// Dedupe skips an event whose name and ID were handled within this time; zero handles every delivery.
+	Dedupe time.Duration
+	// From is where the group begins if it does not exist yet.
+	From stream.Start
+	// MaxEventBytes makes a dead letter of a larger event; zero is 1 MiB.
+	MaxEventBytes int
+}
+
+func (o GroupOptions) withDefaults() GroupOptions {
+	o.Kind = cmp.Or(o.Kind, "go")
+	o.Concurrency = cmp.Or(o.Concurrency, DefaultConcurrency)
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o.MaxDeliveries = cmp.Or(o.MaxDeliveries, claim.DefaultMaxDeliveries)
+	o.Backoff = o.Backoff.WithDefaults()
+	o.MaxEventBytes = cmp.Or(o.MaxEventBytes, DefaultMaxEventBytes)
+	return o
+}
+
+// Validate returns every fault of the options at once, each with the group's name, or nil.
+func (o GroupOptions) Validate() error {
+	o = o.withDefaults()
+	var faults []error
+	expect := func(holds bool, fault string, got any) {
+		if !holds {
+			faults = append(faults, fmt.Errorf("group %q: %s, got %v", o.Name, fault, got))
+		}
+	}
+	if err := stream.CheckGroup(o.Name); err != nil {
+		faults = append(faults, err)
+	}
+	expect(o.Handler != nil, "expected a handler", o.Handler)
+	expect(len(o.Events) > 0, "expected at least one event name", o.Events)
+	expect(o.Concurrency >= 1, "concurrency: expected at least 1", o.Concurrency)
+	expect(o.Timeout > 0, "timeout: expected more than zero", o.Timeout)
+	expect(o.Dedupe >= 0, "dedupe: expected zero or more", o.Dedupe)
+	expect(o.MaxEventBytes > 0, "max event bytes: expected more than zero", o.MaxEventBytes)
+	if err := o.policy().Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("group %q: %w", o.Name, err))
+	}
+	return errors.Join(faults...)
+}
+
+func (o GroupOptions) policy() claim.Policy {
+	return claim.Policy{MaxDeliveries: o.MaxDeliveries, Backoff: o.Backoff}
+}
+
+// registration is what the group says of itself in Redis.
+func (o GroupOptions) registration(lease time.Duration) stream.Registration {
+	return stream.Registration{
+		Kind: o.Kind, Events: o.Events, Unnamed: o.Unnamed, MaxDeliveries: o.MaxDeliveries, Concurrency: o.Concurrency,
+		TimeoutMs: o.Timeout.Milliseconds(), LeaseMs: lease.Milliseconds(),
+	}
+}
+
+// Options says what the groups of one Set share. Zero values mean the defaults.
+type Options struct {
+	// Consumer is the first part of the consumer's name; "" is the host's name. A random part is always added, since two
+	// processes under one name would defeat every check of an owner.
+	Consumer string
+	// Lease is how long a silent consumer keeps what it was handed; zero is 30 s. It is renewed every third of it, so a
+	// handling may take longer.
+	Lease time.Duration
+	// Grace is how long handlers may go on when the Set is told to stop; zero is 25 s.
+	Grace time.Duration
+	// Retention is how long events stay readable that every group has finished; zero removes none.
+	Retention time.Duration
+	// Logger gets one line for each change of state; nil logs nothing.
+	Logger *zap.Logger
+	// Metrics counts what happens; nil counts nothing.
+	Metrics *Metrics
+	// Observe is told of every outcome, by many goroutines at once; nil tells nobody. It must not block.
+	Observe func(Result)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Consumer == "" {
+		o.Consumer, _ = os.Hostname() // without a name, the random part alone has to do
+	}
+	o.Lease = cmp.Or(o.Lease, DefaultLease)
+	o.Grace = cmp.Or(o.Grace, DefaultGrace)
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Observe == nil {
+		o.Observe = func(Result) {}
+	}
+	return o
+}
+
+// Validate returns every fault of the options at once, or nil.
+func (o Options) Validate() error {
+	o = o.withDefaults()
+	var faults []error
+	if o.Lease < 100*time.Millisecond {
+		faults = append(faults, fmt.Errorf("lease: expected at least 100ms, got %v", o.Lease))
+	}
+	if o.Grace < 0 {
+		faults = append(faults, fmt.Errorf("grace: expected more than zero, got %v", o.Grace))
+	}
+	if o.Retention < 0 {
+		faults = append(faults, fmt.Errorf("retention: expected zero or more, got %v", o.Retention))
+	}
+	return errors.Join(faults...)
+}

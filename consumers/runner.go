@@ -1,0 +1,243 @@
+package consumers
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/stream"
+)
+
+const (
+	// abandonAfter is how long after the end of its context a handler may take to return.
+	abandonAfter = 5 * time.Second
+	// returnAfter is how long handlers have to return when the grace has passed and the process must end.
+	returnAfter = 2 * time.Second
+	// leaveWithin bounds the last writes of a consumer.
+	leaveWithin = 3 * time.Second
+)
+
+// runner works one group: intake reads and sweeps, workers handle, settle and the acker write what came of it.
+type runner struct {
+	options GroupOptions
+	set     *Set
+	log     *zap.Logger
+	metrics *groupMetrics
+	handler Handler
+
+	group   *stream.Group
+	leases  *claim.Leases
+	sweeper *claim.Sweeper
+	acker   *acker
+
+	slots    *slots
+	queue    chan *job
+	stopping atomic.Bool             // what is queued is handed back, not started
+	working  context.Context         // the handlers' context
+	cut      context.CancelCauseFunc // ends it
+	places   []atomic.Pointer[job]   // what each worker works on
+	stuck    atomic.Int32
+
+	mayHaveLost atomic.Bool // entries may stand under the consumer's name that are not in its hands
+	readNext    bool        // the next turn is a read's, even if a sweep is due
+
+	health health
+}
+
+func newRunner(set *Set, options GroupOptions, group *stream.Group) *runner {
+	r := &runner{
+		options: options,
+		set:     set,
+		log:     set.options.Logger.With(zap.String("group", options.Name), zap.String("consumer", group.Consumer())),
+		metrics: set.options.Metrics.group(options.Name),
+		handler: Wrap(options.Handler, Recover()),
+		group:   group,
+		leases:  claim.NewLeases(group),
+		slots:   newSlots(options.Concurrency),
+		queue:   make(chan *job, options.Concurrency+bufferEntries),
+		places:  make([]atomic.Pointer[job], options.Concurrency),
+	}
+	r.acker = newAcker(group, r.leases, options.Dedupe)
+	r.acker.report = r.health.wrote
+	r.acker.acked = r.acked
+	return r
+}
+
+// run works until ctx ends, and then until what was started has been settled or given back. uptime is the server's.
+//
+// The order of the end matters. First nothing more comes in, and what was not started goes back, so that another process
+// can have it at once. Then the handlers have their grace. The acks come after the handlers, and the leases are renewed
+// until the last ack, or another consumer would take what is already done. The name goes last.
+func (r *runner) run(ctx context.Context, uptime time.Duration) {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	r.working, r.cut = context.WithCancelCause(life)
+	r.sweeper = claim.NewSweeper(r.group, r.options.MaxDeliveries, uptime)
+
+	var workers, acking, loops sync.WaitGroup
+	for place := range r.places {
+		workers.Go(func() { r.work(life, &r.places[place]) })
+	}
+	last := make(chan struct{})
+	acking.Go(func() { r.acker.run(life, last) })
+	loops.Go(func() { r.leases.Run(life, r.renewed) })
+	loops.Go(func() { r.watch(life) })
+
+	r.intake(ctx)
+
+	r.stopping.Store(true)
+	r.handBackQueued(life)
+	close(r.queue)
+	r.waitForHandlers(life, &workers)
+	close(last)
+	within(leaveWithin, acking.Wait)
+	r.leave(life)
+	end()
+	loops.Wait()
+}
+
+// handBackQueued empties the queue; the workers, who may be quicker, do the same.
+func (r *runner) handBackQueued(ctx context.Context) {
+	var unstarted []*job
+	for {
+		select {
+		case job := <-r.queue:
+			unstarted = append(unstarted, job)
+		default:
+			r.handBack(ctx, unstarted...)
+			return
+		}
+	}
+}
+
+// handBack releases jobs that were not started: their deliveries are not counted.
+func (r *runner) handBack(ctx context.Context, jobs ...*job) {
+	if len(jobs) == 0 {
+		return
+	}
+	deliveries := make([]stream.Delivery, len(jobs))
+	for i, job := range jobs {
+		deliveries[i] = job.Delivery
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
+	defer cancel()
+	if err := insist(ctx, func() error { return claim.HandBack(ctx, r.group, deliveries) }); err != nil {
+		r.mayHaveLost.Store(true)
+		r.log.Warn("could not hand back what was not started", zap.Int("entries", len(jobs)), zap.Error(err))
+	}
+	r.leases.Drop(entryIDs(jobs)...)
+	r.slots.release(len(jobs))
+}
+
+// waitForHandlers gives the handlers their grace, then ends their context, then abandons those that do not return.
+func (r *runner) waitForHandlers(ctx context.Context, workers *sync.WaitGroup) {
+	if within(r.set.options.Grace, workers.Wait) {
+		return
+	}
+	r.log.Warn("the grace period has passed: ending the handlers that still run", zap.Int("handlers", r.leases.Count()))
+	r.cut(ErrShutdown)
+	if within(returnAfter, workers.Wait) {
+		return
+	}
+	for place := range r.places {
+		if job := r.places[place].Load(); job != nil {
+			r.abandonJob(ctx, job, ErrShutdown)
+		}
+	}
+}
+
+// leave hands back what is left and removes the consumer's name.
+func (r *runner) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
+	defer cancel()
+	err := claim.Leave(ctx, r.group)
+	if err != nil {
+		r.log.Warn("left without cleaning up: what is pending is taken over when its lease has ended", zap.Error(err))
+		return
+	}
+	r.log.Debug("left the group")
+}
+
+// renewed is told how each renewal went.
+func (r *runner) renewed(err error) {
+	r.health.renewal.beat()
+	r.health.wrote(err)
+	if stream.IsNoGroup(err) {
+		return // the intake notices, and creates the group again
+	}
+	if err != nil {
+		r.set.outage.failed(r.options.Name, err)
+	}
+}
+
+// within runs wait and tells whether it returned in time. A wait that did not goes on in the background until what it
+// waits for ends.
+func within(limit time.Duration, wait func()) bool {
+	done := make(chan struct{})
+	go func() {
+		wait()
+		close(done)
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// acked is told what became of each ack.
+func (r *runner) acked(job *job, outcome Outcome) {
+	switch {
+	case job.passed:
+		r.metrics.passedBy.Inc()
+	case outcome == Acked && job.skipped:
+		r.report(job, verdict{outcome: Skipped})
+	default:
+		r.report(job, verdict{outcome: outcome})
+	}
+}
+
+// report counts and logs the end of a delivery, and tells the observer.
+func (r *runner) report(job *job, verdict verdict) {
+	result := job.result(r.options.Name, verdict)
+	r.metrics.count(result)
+	r.logResult(result)
+	r.set.options.Observe(result)
+}
+
+func (r *runner) logResult(result Result) {
+	fields := []zap.Field{
+		zap.String("id", result.EntryID.String()), zap.String("event", printable(result.Event)),
+		zap.String("event_id", printable(result.EventID)), zap.Int("deliveries", result.Deliveries),
+	}
+	if result.Err != nil {
+		fields = append(fields, zap.String("reason", result.Reason), zap.String("error", printable(result.Err.Error())))
+	}
+	switch result.Outcome {
+	case Retried:
+		r.log.Warn("retried later", append(fields, zap.Duration("in", result.Delay))...)
+	case DeadLettered:
+		r.log.Error("gave up: the event is a dead letter now", fields...)
+	case Lost:
+		r.log.Warn("lost the lease: another consumer owns the entry now", fields...)
+	case Acked, Skipped:
+		r.log.Debug(string(result.Outcome), append(fields, zap.Duration("took", result.Took))...)
+	}
+}
+
+// printable makes text from outside fit for a line of a log.
+func printable(text string) string {
+	const most = 512
+	text = stream.CleanError(text)
+	if len(text) > most {
+		text = stream.CleanError(text[:most]) + "..."
+	}
+	return text
+}

@@ -1,0 +1,91 @@
+package consumers
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/stream"
+)
+
+// verdict is what is to become of a delivery.
+type verdict struct {
+	outcome Outcome
+	reason  string        // a Retry or Dead constant of package stream
+	delay   time.Duration // of a retry
+	err     error
+}
+
+// judge decides about a delivery from what its handler returned and why the handler's context ended (nil: it did not).
+// deliveries counts this one; random is in [0, 1).
+func judge(err, cause error, deliveries int, policy claim.Policy, random float64) verdict {
+	permanent, asked := (*permanentError)(nil), (*retryError)(nil)
+	decision := policy.AfterFailure(deliveries, random)
+	switch {
+	case err == nil:
+		return verdict{outcome: Acked}
+	case errors.Is(cause, claim.ErrLost):
+		return verdict{outcome: Lost, err: err}
+	case errors.As(err, &permanent):
+		return verdict{outcome: DeadLettered, reason: stream.DeadPermanent, err: err}
+	case decision.GiveUp:
+		return verdict{outcome: DeadLettered, reason: stream.DeadMaxDeliveries, err: err}
+	case errors.Is(cause, ErrShutdown):
+		return verdict{outcome: Retried, reason: stream.RetryShutdown, err: err}
+	case errors.As(err, &asked):
+		decision.Delay = asked.delay
+	}
+	return verdict{outcome: Retried, reason: retryReason(err, cause), delay: decision.Delay, err: err}
+}
+
+func retryReason(err, cause error) string {
+	panicked := (*panicError)(nil)
+	switch {
+	case errors.Is(err, errStuck):
+		return stream.RetryStuck
+	case errors.As(err, &panicked):
+		return stream.RetryPanic
+	case errors.Is(cause, ErrTimeout):
+		return stream.RetryTimeout
+	default:
+		return stream.RetryFailed
+	}
+}
+
+// errStuck is what a handler that does not return is taken to have failed with.
+var errStuck = errors.New("the handler ignored the end of its context and was abandoned")
+
+// panicError is a panic of a handler, with its stack.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
+
+// Unwrap returns the error that the handler panicked with, if it was one.
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
+}
+
+// asError makes an error of what recover returned; nil of nil.
+func asError(recovered any) error {
+	if recovered == nil {
+		return nil
+	}
+	return &panicError{value: recovered, stack: belowPanic(debug.Stack())}
+}
+
+// belowPanic cuts off the frames that lead from the panic to whoever asks for the stack, and the line of the panic itself.
+func belowPanic(stack []byte) []byte {
+	_, below, found := bytes.Cut(stack, []byte("\npanic("))
+	if !found {
+		return stack
+	}
+	lines := bytes.SplitN(below, []byte("\n"), 3) // its arguments, its place, the frames below
+	return bytes.TrimSpace(lines[len(lines)-1])
+}
