@@ -78,6 +78,12 @@ func (k Keys) Published(event, eventID string) string {
 	return k.prefix + "published:" + eventKey(event, eventID)
 }
 
+// Of is the key of what a kind of handler keeps for an event under a key of its own, such as `{stock}:reserved:...`: word
+// says what it is.
+func (k Keys) Of(word, event, eventID string) string {
+	return k.prefix + word + ":" + eventKey(event, eventID)
+}
+
 // eventKey joins an event's name and ID so that no two pairs share a key: a colon in the name is written %3A. An ID of
 // more than 128 bytes stands as its SHA-256.
 func eventKey(event, eventID string) string {
