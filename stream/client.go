@@ -25,7 +25,9 @@ const (
 
 // Options says which stream of which Redis a Client speaks to.
 type Options struct {
-	// URL is where Redis is, in one of the forms of schemeForms. There is no default.
+	// URL is where Redis is: redis:// or rediss:// (TLS) with one host, unix:// with the path of a socket, redis-cluster://
+	// and redis-sentinel:// with several hosts, and both with rediss for TLS. There is no default. The error of a URL
+	// that is none of them shows each form.
 	URL string
 	// Stream is the stream's name; empty means DefaultName.
 	Stream string

@@ -83,15 +83,9 @@ func (c *Client) Publish(ctx context.Context, event Event, options PublishOption
 	return published, nil
 }
 
-// PublishCommand is the plain Redis command that adds event, word by word. Unlike Publish it adds a second entry when it
-// is repeated.
-func PublishCommand(keys Keys, event Event) []string {
-	words := []string{"XADD", keys.Stream(), "*"}
-	for _, field := range Encode(event) {
-		words = append(words, field.Name, field.Value)
-	}
-	return words
-}
+// PublishCommand is the plain Redis command that adds event. Unlike Publish it checks nothing, and adds a second entry
+// when it is repeated.
+func PublishCommand(keys Keys, event Event) Command { return addCommand(keys, Encode(event)) }
 
 func checkPublish(event *Event, fields []Field, options *PublishOptions) error {
 	if err := checkEvent(event); err != nil {
@@ -103,7 +97,7 @@ func checkPublish(event *Event, fields []Field, options *PublishOptions) error {
 	}
 	options.WaitTimeout = cmp.Or(options.WaitTimeout, time.Second)
 	if options.Wait < 0 || options.WaitTimeout < time.Millisecond || options.WaitTimeout > maxWait {
-		return fmt.Errorf("Wait %d with WaitTimeout %v: expected 0 or more replicas, and 1ms to %v",
+		return fmt.Errorf("options Wait %d and WaitTimeout %v: expected 0 or more replicas, and 1ms to %v",
 			options.Wait, options.WaitTimeout, maxWait)
 	}
 	return nil

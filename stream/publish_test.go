@@ -375,16 +375,12 @@ func TestPublishWait(t *testing.T) {
 
 func TestPublishCommand(t *testing.T) {
 	onEach(t, func(t *testing.T, client *Client) {
-		words := PublishCommand(client.Keys(), fullEvent())
-		if got := strings.Join(words[:5], " "); got != "XADD event_stream * event NEW_ORDER_RECEIVED" {
-			t.Errorf("PublishCommand begins %q", got)
+		command := PublishCommand(client.Keys(), fullEvent())
+		if got, want := command[:5].String(), `XADD event_stream "*" event NEW_ORDER_RECEIVED`; got != want {
+			t.Errorf("PublishCommand begins %s, want %s", got, want)
 		}
-		args := make([]any, len(words))
-		for i, word := range words {
-			args[i] = word
-		}
-		if err := client.Redis().Do(t.Context(), args...).Err(); err != nil {
-			t.Fatalf("run %q: %v", words, err)
+		if err := client.Redis().Do(t.Context(), words(command)...).Err(); err != nil {
+			t.Fatalf("run %q: %v", command, err)
 		}
 		publish(t, client, fullEvent(), PublishOptions{})
 		messages := entries(t, client)

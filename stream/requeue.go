@@ -55,7 +55,7 @@ func (c *Client) RequeueCommands(ctx context.Context, group string, ids []ID) ([
 			without = append(without, plan.Requeued)
 			return nil
 		}
-		commands = append(commands, Command{"MULTI"}, c.addCommand(plan.fields),
+		commands = append(commands, Command{"MULTI"}, addCommand(c.keys, plan.fields),
 			c.RemoveDeadCommand(group, []ID{plan.ID}), Command{"EXEC"})
 		return nil
 	})
@@ -182,7 +182,7 @@ func (c *Client) requeueMany(ctx context.Context, dead string, plan requeuePlan)
 		}
 		var added *redis.Cmd
 		_, err = tx.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-			added = pipe.Do(ctx, words(c.addCommand(plan.fields))...)
+			added = pipe.Do(ctx, words(addCommand(c.keys, plan.fields))...)
 			pipe.XDel(ctx, dead, plan.ID.String())
 			return nil
 		})
@@ -199,8 +199,8 @@ func (c *Client) requeueMany(ctx context.Context, dead string, plan requeuePlan)
 }
 
 // addCommand adds an entry of fields to the stream.
-func (c *Client) addCommand(fields []Field) Command {
-	command := Command{"XADD", c.keys.Stream(), "*"}
+func addCommand(keys Keys, fields []Field) Command {
+	command := Command{"XADD", keys.Stream(), "*"}
 	for _, field := range fields {
 		command = append(command, field.Name, field.Value)
 	}
