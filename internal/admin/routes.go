@@ -73,8 +73,8 @@ func writeText(w http.ResponseWriter, status int, text string) {
 	_, _ = io.WriteString(w, text)
 }
 
-// metrics serves what Prometheus scrapes, in OpenMetrics where the scraper asks for it. A collector that fails costs its
-// own figures alone and a line in the log.
+// metrics serves what Prometheus scrapes, in OpenMetrics where the scraper asks for it. A collector that fails costs
+// its own figures alone and a line in the log.
 func (s *Server) metrics() http.Handler {
 	return promhttp.HandlerFor(s.options.Metrics, promhttp.HandlerOpts{
 		ErrorLog:            scrapeLog{s.options.Logger},
