@@ -17,7 +17,7 @@ const (
 	patience = time.Second
 	// readPauseMin and readPauseMax bound the pause after a read that failed.
 	readPauseMin = 100 * time.Millisecond
-	readPauseMax = 2 * time.Second
+	readPauseMax = time.Second
 	// mostUnsettled is how many entries may wait for their ack before nothing more is taken in.
 	mostUnsettled = 5000
 )
@@ -58,12 +58,14 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 		}
 	}
 	if r.sweeper.Wait(time.Now()) <= 0 && !r.readNext {
+		r.readNext = true
 		taken, err := r.sweep(ctx, (room+1)/2)
 		if err != nil {
 			return err
 		}
-		r.readNext = taken > 0
-		room -= taken
+		if room -= taken; taken == 0 {
+			r.readNext = false
+		}
 	} else {
 		r.readNext = false
 	}
@@ -102,6 +104,7 @@ func (r *runner) sweep(ctx context.Context, room int) (int, error) {
 	if swept.Suspects {
 		r.waitUntilEmpty(ctx)
 		r.sweeper.Hurry()
+		r.readNext = false
 	}
 	return len(swept.Taken), err
 }

@@ -98,6 +98,7 @@ func (r *runner) run(ctx context.Context, uptime time.Duration) {
 	r.leave(life)
 	end()
 	loops.Wait()
+	within(returnAfter, workers.Wait)
 }
 
 // handBackQueued empties the queue; the workers, who may be quicker, do the same.

@@ -1,0 +1,137 @@
+package claim_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/stream"
+)
+
+const lease = 30 * time.Second
+
+// renewer is a group whose server answers as the test says.
+type renewer struct {
+	answer func(ids []stream.ID) ([]stream.ID, error)
+	calls  []int // how many entries each renewal named
+}
+
+func (r *renewer) Renew(_ context.Context, ids []stream.ID) ([]stream.ID, error) {
+	r.calls = append(r.calls, len(ids))
+	return r.answer(ids)
+}
+
+func (r *renewer) Lease() time.Duration { return lease }
+
+func id(n uint64) stream.ID { return stream.ID{Ms: n} }
+
+// renewing runs the leases in a bubble until the test returns.
+func renewing(t *testing.T, answer func([]stream.ID) ([]stream.ID, error), test func(*testing.T, *claim.Leases, *renewer)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		group := &renewer{answer: answer}
+		leases := claim.NewLeases(group)
+		ctx, cancel := context.WithCancel(t.Context())
+		go leases.Run(ctx, func(error) {})
+		test(t, leases, group)
+		cancel()
+		synctest.Wait()
+	})
+}
+
+func keepAll([]stream.ID) ([]stream.ID, error) { return nil, nil }
+
+func TestLeasesAreRenewedWhileHeld(t *testing.T) {
+	renewing(t, keepAll, func(t *testing.T, leases *claim.Leases, _ *renewer) {
+		held := leases.Hold(id(1), time.Now().Add(lease))
+		time.Sleep(10 * lease)
+		if held.Ended(time.Now()) || held.Lost() {
+			t.Errorf("after ten leases: ended %v, lost %v, want neither", held.Ended(time.Now()), held.Lost())
+		}
+		if again := leases.Hold(id(1), time.Now()); again != nil {
+			t.Error("held twice: want nil for what is in hand already")
+		}
+	})
+}
+
+func TestRenewalsNameAHundredAtMost(t *testing.T) {
+	renewing(t, keepAll, func(t *testing.T, leases *claim.Leases, group *renewer) {
+		for n := range uint64(250) {
+			leases.Hold(id(n), time.Now().Add(lease))
+		}
+		time.Sleep(lease/3 + time.Second)
+		if want := []int{100, 100, 50}; !slices.Equal(group.calls, want) {
+			t.Errorf("renewals: got %v, want %v", group.calls, want)
+		}
+		synctest.Wait()
+	})
+}
+
+func TestIdleConsumerShowsLife(t *testing.T) {
+	renewing(t, keepAll, func(t *testing.T, _ *claim.Leases, group *renewer) {
+		time.Sleep(lease + time.Second)
+		if want := []int{0, 0, 0}; !slices.Equal(group.calls, want) {
+			t.Errorf("renewals: got %v, want %v", group.calls, want)
+		}
+	})
+}
+
+func TestLossEndsTheHandler(t *testing.T) {
+	loseSecond := func([]stream.ID) ([]stream.ID, error) { return []stream.ID{id(2)}, nil }
+	renewing(t, loseSecond, func(t *testing.T, leases *claim.Leases, _ *renewer) {
+		kept := leases.Hold(id(1), time.Now().Add(lease))
+		lost := leases.Hold(id(2), time.Now().Add(lease))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		lost.OnLoss(cancel)
+		<-ctx.Done()
+		if cause := context.Cause(ctx); !errors.Is(cause, claim.ErrLost) {
+			t.Errorf("cause: got %v, want ErrLost", cause)
+		}
+		if kept.Lost() || !lost.Lost() {
+			t.Errorf("lost: got %v and %v, want false and true", kept.Lost(), lost.Lost())
+		}
+		late, cancelLate := context.WithCancelCause(t.Context())
+		lost.OnLoss(cancelLate)
+		if late.Err() == nil {
+			t.Error("a handler that starts after the loss: want its context ended at once")
+		}
+	})
+}
+
+func TestRenewalIsTriedAgainInTime(t *testing.T) {
+	down := true
+	answer := func([]stream.ID) ([]stream.ID, error) {
+		if down {
+			return nil, errors.New("connection refused")
+		}
+		return nil, nil
+	}
+	renewing(t, answer, func(t *testing.T, leases *claim.Leases, _ *renewer) {
+		held := leases.Hold(id(1), time.Now().Add(lease))
+		time.Sleep(lease - lease/8)
+		down = false
+		time.Sleep(lease / 8)
+		if held.Ended(time.Now()) {
+			t.Error("Redis came back an eighth of a lease before the end: want the lease renewed")
+		}
+	})
+}
+
+func TestEmpty(t *testing.T) {
+	t.Parallel()
+	leases := claim.NewLeases(&renewer{answer: keepAll})
+	<-leases.Empty()
+	leases.Hold(id(1), time.Now())
+	empty := leases.Empty()
+	select {
+	case <-empty:
+		t.Fatal("empty with an entry in hand")
+	default:
+	}
+	leases.Drop(id(1), id(2))
+	<-empty
+}

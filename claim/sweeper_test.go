@@ -1,0 +1,148 @@
+package claim_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/stream"
+)
+
+// sweeping is a group whose pages the test makes up.
+type sweeping struct {
+	page     func(stream.SweepRequest) (stream.Swept, error)
+	requests []stream.SweepRequest
+}
+
+func (s *sweeping) Sweep(_ context.Context, request stream.SweepRequest) (stream.Swept, error) {
+	s.requests = append(s.requests, request)
+	return s.page(request)
+}
+
+func (s *sweeping) Lease() time.Duration { return lease }
+
+func delivery(n uint64, deliveries int, noted int) stream.Delivery {
+	d := stream.Delivery{Entry: stream.Entry{ID: id(n)}, Deliveries: deliveries}
+	if noted > 0 {
+		d.Note = &stream.Note{Tries: noted}
+	}
+	return d
+}
+
+func nothing(stream.SweepRequest) (stream.Swept, error) { return stream.Swept{}, nil }
+
+func TestSweepGoesThroughTheWholeList(t *testing.T) {
+	// 1,000 that are not due and one that is, at the tail: eleven pages.
+	group := &sweeping{page: func(request stream.SweepRequest) (stream.Swept, error) {
+		if request.From.Ms < 1000 {
+			return stream.Swept{Next: id(request.From.Ms + 100)}, nil
+		}
+		return stream.Swept{Taken: []stream.Delivery{delivery(1001, 2, 1)}}, nil
+	}}
+	sweeper := claim.NewSweeper(group, 16, 0)
+	swept, err := sweeper.Sweep(t.Context(), 5, false)
+	if err != nil || len(swept.Taken) != 1 || len(group.requests) != 11 {
+		t.Errorf("got %+v, %v after %d pages, want the last entry after 11", swept.Taken, err, len(group.requests))
+	}
+	if wait := sweeper.Wait(time.Now()); wait < 800*time.Millisecond || wait > 1100*time.Millisecond {
+		t.Errorf("next sweep in %v, want about a second", wait)
+	}
+}
+
+func TestSweepGoesOnWhereItStopped(t *testing.T) {
+	group := &sweeping{page: func(request stream.SweepRequest) (stream.Swept, error) {
+		return stream.Swept{Next: id(request.From.Ms + 100)}, nil
+	}}
+	sweeper := claim.NewSweeper(group, 16, 0)
+	for range 2 {
+		if _, err := sweeper.Sweep(t.Context(), 5, false); err != nil {
+			t.Fatal(err)
+		}
+		if wait := sweeper.Wait(time.Now()); wait > 0 {
+			t.Errorf("more to look at: next sweep in %v, want at once", wait)
+		}
+	}
+	if len(group.requests) != 40 || group.requests[20].From != id(2000) {
+		t.Errorf("got %d pages, the 21st from %v, want 40, from 2000-0", len(group.requests), group.requests[20].From)
+	}
+}
+
+func TestSweepTakesNoMoreThanThereIsRoom(t *testing.T) {
+	group := &sweeping{page: func(request stream.SweepRequest) (stream.Swept, error) {
+		swept := stream.Swept{Next: id(request.From.Ms + 2)}
+		for n := range min(2, request.Room) {
+			swept.Taken = append(swept.Taken, delivery(request.From.Ms+uint64(n), 2, 1))
+		}
+		return swept, nil
+	}}
+	swept, err := claim.NewSweeper(group, 16, 0).Sweep(t.Context(), 5, false)
+	if err != nil || len(swept.Taken) != 5 || len(group.requests) != 3 {
+		t.Errorf("got %d entries in %d pages, %v, want 5 in 3", len(swept.Taken), len(group.requests), err)
+	}
+}
+
+func TestSuspectComesAlone(t *testing.T) {
+	group := &sweeping{page: func(stream.SweepRequest) (stream.Swept, error) {
+		return stream.Swept{Next: id(1), Taken: []stream.Delivery{delivery(1, 2, 0)}}, nil
+	}}
+	swept, err := claim.NewSweeper(group, 16, 0).Sweep(t.Context(), 5, true)
+	if err != nil || len(swept.Taken) != 1 || len(group.requests) != 1 || !group.requests[0].Alone {
+		t.Errorf("got %+v, %v in %d pages, want the suspect and no more", swept.Taken, err, len(group.requests))
+	}
+}
+
+func TestNobodyIsRobbedAfterAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := false
+		group := &sweeping{page: func(stream.SweepRequest) (stream.Swept, error) {
+			if down {
+				return stream.Swept{}, errors.New("connection refused")
+			}
+			return stream.Swept{}, nil
+		}}
+		sweeper := claim.NewSweeper(group, 16, 0)
+		robs := func() bool {
+			_, _ = sweeper.Sweep(t.Context(), 5, false)
+			return group.requests[len(group.requests)-1].Rob
+		}
+		if !robs() {
+			t.Error("before the outage: want silent consumers robbed")
+		}
+		down = true
+		_, _ = sweeper.Sweep(t.Context(), 5, false)
+		time.Sleep(10 * lease)
+		down = false
+		if robs() {
+			t.Error("at the first sweep after the outage: want nobody robbed")
+		}
+		time.Sleep(lease - time.Second)
+		if robs() {
+			t.Error("within a lease of it: want nobody robbed")
+		}
+		time.Sleep(time.Second)
+		if !robs() {
+			t.Error("a lease after it: want silent consumers robbed")
+		}
+		sweeper.Interrupted()
+		if robs() {
+			t.Error("after a read failed: want nobody robbed")
+		}
+	})
+}
+
+func TestNobodyIsRobbedWhileRedisIsYoung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group := &sweeping{page: nothing}
+		sweeper := claim.NewSweeper(group, 16, 10*time.Second)
+		for range 2 {
+			_, _ = sweeper.Sweep(t.Context(), 5, false)
+			time.Sleep(lease - 10*time.Second)
+		}
+		if group.requests[0].Rob || !group.requests[1].Rob {
+			t.Errorf("robs: got %v and then %v, want false and true", group.requests[0].Rob, group.requests[1].Rob)
+		}
+	})
+}

@@ -1,0 +1,124 @@
+package consumers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/stream"
+)
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	boom := errors.New("boom")
+	policy := claim.Policy{MaxDeliveries: 3, Backoff: claim.Backoff{Min: time.Second, Max: time.Minute}}
+	tests := []struct {
+		name       string
+		err, cause error
+		deliveries int
+		want       verdict
+	}{
+		{"success", nil, nil, 1, verdict{outcome: Acked}},
+		{"success after the timeout", nil, ErrTimeout, 1, verdict{outcome: Acked}},
+		{"success after the lease was lost", nil, ErrLeaseLost, 1, verdict{outcome: Acked}},
+		{"success at the last delivery", nil, nil, 3, verdict{outcome: Acked}},
+		{"error", boom, nil, 1, verdict{outcome: Retried, reason: stream.RetryFailed, delay: time.Second / 2}},
+		{"second error", boom, nil, 2, verdict{outcome: Retried, reason: stream.RetryFailed, delay: time.Second}},
+		{"last error", boom, nil, 3, verdict{outcome: DeadLettered, reason: stream.DeadMaxDeliveries}},
+		{"error beyond the last", boom, nil, 4, verdict{outcome: DeadLettered, reason: stream.DeadMaxDeliveries}},
+		{"permanent", fmt.Errorf("order: %w", Permanent(boom)), nil, 1, verdict{outcome: DeadLettered, reason: stream.DeadPermanent}},
+		{"permanent, lease lost", Permanent(boom), ErrLeaseLost, 1, verdict{outcome: Lost}},
+		{"lease lost", context.Canceled, ErrLeaseLost, 3, verdict{outcome: Lost}},
+		{"retry after", RetryAfter(time.Hour, boom), nil, 1, verdict{outcome: Retried, reason: stream.RetryFailed, delay: time.Hour}},
+		{"retry after, negative", RetryAfter(-1, boom), nil, 1, verdict{outcome: Retried, reason: stream.RetryFailed}},
+		{"retry after, the last time", RetryAfter(0, boom), nil, 3, verdict{outcome: DeadLettered, reason: stream.DeadMaxDeliveries}},
+		{"timeout", context.DeadlineExceeded, ErrTimeout, 1, verdict{outcome: Retried, reason: stream.RetryTimeout, delay: time.Second / 2}},
+		{"panic", &panicError{value: "x"}, nil, 1, verdict{outcome: Retried, reason: stream.RetryPanic, delay: time.Second / 2}},
+		{"stuck", errStuck, ErrTimeout, 1, verdict{outcome: Retried, reason: stream.RetryStuck, delay: time.Second / 2}},
+		{"cut short by a shutdown", context.Canceled, ErrShutdown, 1, verdict{outcome: Retried, reason: stream.RetryShutdown}},
+		{"cut short, the last time", context.Canceled, ErrShutdown, 3, verdict{outcome: DeadLettered, reason: stream.DeadMaxDeliveries}},
+	}
+	for _, test := range tests {
+		got := judge(test.err, test.cause, test.deliveries, policy, 0.5)
+		if test.want.outcome != Acked {
+			test.want.err = test.err
+		}
+		if got != test.want {
+			t.Errorf("judge(%s): got %+v, want %+v", test.name, got, test.want)
+		}
+	}
+}
+
+func TestVerdictWrappersKeepNil(t *testing.T) {
+	t.Parallel()
+	if err := Permanent(nil); err != nil {
+		t.Errorf("Permanent(nil): got %v, want nil", err)
+	}
+	if err := RetryAfter(time.Second, nil); err != nil {
+		t.Errorf("RetryAfter(1s, nil): got %v, want nil", err)
+	}
+}
+
+func TestRecoverNamesThePlace(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("cause")
+	handler := Wrap(HandlerFunc(func(context.Context, *Delivery) error { panic(cause) }), Recover())
+	err := handler.Handle(t.Context(), &Delivery{})
+	if !errors.Is(err, cause) {
+		t.Errorf("got %v, want an error that wraps the panic's value", err)
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if lines[0] != "panic: cause" || !strings.Contains(lines[1], "TestRecoverNamesThePlace") {
+		t.Errorf("got %q, want the panic and then the frame that panicked", lines[:2])
+	}
+}
+
+func TestSlots(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		workers int
+		took    time.Duration // of each handling; 0: none yet
+		bytes   int           // of each entry
+		want    int
+	}{
+		{"before the first", 16, 0, 0, 16},
+		{"slow", 16, time.Second, 100, 16},
+		{"one every 5 ms", 1, 5 * time.Millisecond, 100, 1 + 4},
+		{"fast", 16, time.Microsecond, 100, 16 + bufferEntries},
+		{"fast and large", 16, time.Microsecond, 1 << 20, 16 + 16},
+		{"no time at all", 1, time.Nanosecond, 0, 1 + bufferEntries},
+	}
+	for _, test := range tests {
+		slots := newSlots(test.workers)
+		if test.took > 0 {
+			for range 200 { // until the running means have settled
+				slots.take(1, test.bytes)
+				slots.handled(test.took)
+				slots.release(1)
+			}
+		}
+		if got := slots.free(); got != test.want {
+			t.Errorf("%s: got %d slots, want %d", test.name, got, test.want)
+		}
+	}
+}
+
+func TestSlotsWait(t *testing.T) {
+	t.Parallel()
+	slots := newSlots(1)
+	slots.take(1, 0)
+	if got := slots.wait(t.Context(), time.Millisecond); got != 0 {
+		t.Errorf("wait with nothing free: got %d, want 0", got)
+	}
+	got := make(chan int)
+	go func() { got <- slots.wait(t.Context(), time.Minute) }()
+	slots.release(1)
+	if free := <-got; free != 1 {
+		t.Errorf("wait for a release: got %d, want 1", free)
+	}
+}
