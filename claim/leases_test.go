@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,16 +65,17 @@ func TestRenewalsNameAHundredAtMost(t *testing.T) {
 			leases.Hold(id(n), time.Now().Add(lease))
 		}
 		time.Sleep(lease/3 + time.Second)
+		synctest.Wait()
 		if want := []int{100, 100, 50}; !slices.Equal(group.calls, want) {
 			t.Errorf("renewals: got %v, want %v", group.calls, want)
 		}
-		synctest.Wait()
 	})
 }
 
 func TestIdleConsumerShowsLife(t *testing.T) {
 	renewing(t, keepAll, func(t *testing.T, _ *claim.Leases, group *renewer) {
 		time.Sleep(lease + time.Second)
+		synctest.Wait()
 		if want := []int{0, 0, 0}; !slices.Equal(group.calls, want) {
 			t.Errorf("renewals: got %v, want %v", group.calls, want)
 		}
@@ -103,9 +105,10 @@ func TestLossEndsTheHandler(t *testing.T) {
 }
 
 func TestRenewalIsTriedAgainInTime(t *testing.T) {
-	down := true
+	var down atomic.Bool
+	down.Store(true)
 	answer := func([]stream.ID) ([]stream.ID, error) {
-		if down {
+		if down.Load() {
 			return nil, errors.New("connection refused")
 		}
 		return nil, nil
@@ -113,7 +116,7 @@ func TestRenewalIsTriedAgainInTime(t *testing.T) {
 	renewing(t, answer, func(t *testing.T, leases *claim.Leases, _ *renewer) {
 		held := leases.Hold(id(1), time.Now().Add(lease))
 		time.Sleep(lease - lease/8)
-		down = false
+		down.Store(false)
 		time.Sleep(lease / 8)
 		if held.Ended(time.Now()) {
 			t.Error("Redis came back an eighth of a lease before the end: want the lease renewed")
