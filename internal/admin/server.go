@@ -112,13 +112,16 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(s.listener) }()
+	var err error
 	select {
-	case err := <-served:
-		return fmt.Errorf("serve HTTP on %s: %w", s.Addr(), err)
+	case err = <-served:
 	case <-ctx.Done():
+		s.shutDown(context.WithoutCancel(ctx))
+		err = <-served
 	}
-	s.shutDown(context.WithoutCancel(ctx))
-	<-served
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP on %s: %w", s.Addr(), err)
+	}
 	return nil
 }
 
