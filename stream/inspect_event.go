@@ -204,8 +204,9 @@ func (s *eventSearch) inGroup(i int) EventInGroup {
 		group.State, group.Holding = StateHeld, held
 	case letter != nil:
 		group.State, group.DeadLetter = StateDead, letter.ID
-		group.Holding = &Holding{Consumer: letter.Consumer, Deliveries: letter.Deliveries,
-			Reason: letter.Reason, Error: letter.Error}
+		group.Holding = &Holding{
+			Consumer: letter.Consumer, Deliveries: letter.Deliveries, Reason: letter.Reason, Error: letter.Error,
+		}
 	case s.entry == nil:
 		group.State = StateUnknown
 	case s.id.Compare(s.groups[i].delivered) > 0:

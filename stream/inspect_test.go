@@ -95,6 +95,10 @@ func TestInspectTellsHowGroupsStand(t *testing.T) {
 		if lost.Exists || lost.Registration == nil || lost.LastDelivered != second || lost.Lag != 3 {
 			b.Errorf("lost: got %+v, want missing, registered, at %s with a lag of 3", lost, second)
 		}
+		b.do("HSET", keys.Groups(), "lost:checkpoint", "18446744073709551615-0")
+		if lost := b.groupStatus("lost"); lost.Lag != 5 {
+			b.Errorf("lost, with a checkpoint above the stream: got a lag of %d, want 5: it begins at the beginning", lost.Lag)
+		}
 		if php.Registration != nil || !php.Exists || php.Lag != 4 || php.Pending != 0 || len(php.Consumers) != 0 {
 			b.Errorf("php: got %+v, want no registration and a lag of 4", php)
 		}

@@ -70,7 +70,7 @@ func (b bench) requeue(ids ...stream.ID) []stream.Requeued {
 
 func TestDeadLetterIsShownAsItWas(t *testing.T) {
 	onEach(t, func(b bench) {
-		b.add("event", "E", "dead_id", "1-1", "data", "\xff", "event_id", "7", "data", "again")
+		b.add("dead_id", "1-1", "event", "E", "data", "\xff", "event_id", "7", "data", "again")
 		entry := b.fail()
 		letters := b.letters()
 		if len(letters) != 1 {
@@ -80,8 +80,13 @@ func TestDeadLetterIsShownAsItWas(t *testing.T) {
 		if age := time.Since(got.At); age < -time.Second || age > time.Minute {
 			b.Errorf("at: got %v", got.At)
 		}
-		wantFields := []stream.Field{{Name: "event", Value: "E"}, {Name: "dead_id", Value: "1-1"}, {Name: "data", Value: "\xff"},
-			{Name: "event_id", Value: "7"}, {Name: "data", Value: "again"}}
+		wantFields := []stream.Field{
+			{Name: "dead_id", Value: "1-1"},
+			{Name: "event", Value: "E"},
+			{Name: "data", Value: "\xff"},
+			{Name: "event_id", Value: "7"},
+			{Name: "data", Value: "again"},
+		}
 		if !slices.Equal(got.Fields, wantFields) {
 			b.Errorf("fields: got %q, want %q", got.Fields, wantFields)
 		}
@@ -252,7 +257,7 @@ func TestRequeueTakesANameSetSince(t *testing.T) {
 	})
 }
 
-func TestRequeueCommandsDoWhatRequeueDoes(t *testing.T) {
+func TestRequeueCommandsSayWhatRequeueDoes(t *testing.T) {
 	onEach(t, func(b bench) {
 		b.add("event", "E", "data", `{"name":"O'Neil \"x\" 李"}`+"\n", "event_id", "7", "timestamp", "1763700000")
 		entry := b.fail()

@@ -75,7 +75,7 @@ func TestTrimKeepsWhatIsNeeded(t *testing.T) {
 		heldBack func(entries []stream.ID) []string
 	}{
 		"all finished": {
-			prepare: func(b bench, entries []stream.ID) { b.ack(ids(b.read(b.a, 10))...) },
+			prepare: func(b bench, _ []stream.ID) { b.ack(ids(b.read(b.a, 10))...) },
 			from:    3,
 		},
 		"nothing read": {
@@ -111,7 +111,7 @@ func TestTrimKeepsWhatIsNeeded(t *testing.T) {
 			from: 3,
 		},
 		"read to the second, which is acked": {
-			prepare:  func(b bench, entries []stream.ID) { b.ack(ids(b.read(b.a, 2))...) },
+			prepare:  func(b bench, _ []stream.ID) { b.ack(ids(b.read(b.a, 2))...) },
 			from:     2,
 			heldBack: func(entries []stream.ID) []string { return []string{"g " + entries[2].String()} },
 		},
@@ -140,14 +140,14 @@ func TestTrimKeepsWhatIsNeeded(t *testing.T) {
 			heldBack: func(entries []stream.ID) []string { return []string{"lost " + entries[2].String()} },
 		},
 		"a registered group is missing, without a checkpoint": {
-			prepare: func(b bench, entries []stream.ID) {
+			prepare: func(b bench, _ []stream.ID) {
 				b.ack(ids(b.read(b.a, 10))...)
 				b.do("HSET", b.client.Keys().Groups(), "lost", "{}")
 			},
 			heldBack: func(entries []stream.ID) []string { return []string{"lost " + entries[0].String()} },
 		},
 		"a missing group's checkpoint is of a stream before this one": {
-			prepare: func(b bench, entries []stream.ID) {
+			prepare: func(b bench, _ []stream.ID) {
 				b.ack(ids(b.read(b.a, 10))...)
 				b.do("HSET", b.client.Keys().Groups(), "lost", "{}", "lost:checkpoint", "18446744073709551615-0")
 			},
