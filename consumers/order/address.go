@@ -47,9 +47,20 @@ func (a Address) eastAsianLines() []string {
 }
 
 func (a Address) westernLines() []string {
-	region := strings.Join(nonEmpty(a.State, a.PostalCode), " ")
-	city := strings.Join(nonEmpty(a.City, region), ", ")
-	return nonEmpty(a.Line1, a.Line2, a.District, city, a.Country)
+	return nonEmpty(a.Line1, a.Line2, a.District, a.westernCity(), a.Country)
+}
+
+// westernCity is `Portland, OR 97201`, `10115 Berlin` or `Oxford OX1 1AA`: without a state, a code that begins with a
+// digit stands before the city, as on most of the European continent.
+func (a Address) westernCity() string {
+	switch {
+	case a.State != "":
+		return strings.Join(nonEmpty(a.City, strings.Join(nonEmpty(a.State, a.PostalCode), " ")), ", ")
+	case strings.IndexFunc(a.PostalCode, unicode.IsDigit) == 0:
+		return strings.Join(nonEmpty(a.PostalCode, a.City), " ")
+	default:
+		return strings.Join(nonEmpty(a.City, a.PostalCode), " ")
+	}
 }
 
 func isEastAsian(char rune) bool {

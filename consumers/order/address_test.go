@@ -19,7 +19,10 @@ func TestAddressLines(t *testing.T) {
 			"1 Mill Lane|Flat 2|Portland, OR 97201|USA",
 		},
 		"western without a state": {
-			order.Address{Line1: "Mühlweg 1", City: "Berlin", PostalCode: "10115"}, "Mühlweg 1|Berlin, 10115",
+			order.Address{Line1: "Mühlweg 1", City: "Berlin", PostalCode: "10115"}, "Mühlweg 1|10115 Berlin",
+		},
+		"British": {
+			order.Address{Line1: "1 Mill Lane", City: "Oxford", PostalCode: "OX1 1AA"}, "1 Mill Lane|Oxford OX1 1AA",
 		},
 		"Chinese": {
 			order.Address{
