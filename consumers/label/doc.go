@@ -1,5 +1,5 @@
-// Package label prints a shipping label for each order: 100 x 150 mm, for a label printer, with the sender, the recipient's
-// address in large, the postal code, and the order number as a barcode.
+// Package label prints a shipping label for each order: 100 x 150 mm, for a label printer, with the sender, the
+// recipient's address in large, the postal code, and the order number as a barcode.
 //
 // The barcode is a Code 128. It holds printable ASCII only, and a long number would need bars too narrow to read on a
 // label of this width; such an order number is printed as a QR code.

@@ -145,6 +145,11 @@ func TestDecodeSpellings(t *testing.T) {
 	}
 }
 
+const (
+	idExpected    = "expected a whole number or a text of 1 to 300 characters"
+	countExpected = "expected a whole number of at least 1"
+)
+
 func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
@@ -154,25 +159,26 @@ func TestDecodeRefuses(t *testing.T) {
 		`[1]`:                "expected a JSON object, got a list",
 		`null`:               "expected a JSON object, got null",
 		`"{\"order_id\":1}"`: "expected a JSON object, got a text of 14 characters; was it encoded twice?",
-		`{}`:                 "order_id: missing or empty: expected a whole number or a text; items: missing or empty: expected a list of 1 to 1000 items",
+		`{}`: "order_id: missing or empty: expected a whole number or a text; " +
+			"items: missing or empty: expected a list of 1 to 1000 items",
 
-		replaced(`12345`, `1e3`):                             "order_id: expected a whole number or a text of 1 to 300 characters, got 1e3",
-		replaced(`12345`, `1.0`):                             "order_id: expected a whole number or a text of 1 to 300 characters, got 1.0",
-		replaced(`12345`, `true`):                            "order_id: expected a whole number or a text of 1 to 300 characters, got true",
-		replaced(`12345`, `{"a":1}`):                         "order_id: expected a whole number or a text of 1 to 300 characters, got an object",
-		replaced(`12345`, `" "`):                             "order_id: expected a whole number or a text of 1 to 300 characters, got an empty text",
-		replaced(`12345`, quoted("x", 301)):                  "order_id: expected a whole number or a text of 1 to 300 characters, got a text of 301 characters",
-		replaced(`67890`, `[1]`):                             "customer_id: expected a whole number or a text of 1 to 300 characters, got a list",
+		replaced(`12345`, `1e3`):                             "order_id: " + idExpected + ", got 1e3",
+		replaced(`12345`, `1.0`):                             "order_id: " + idExpected + ", got 1.0",
+		replaced(`12345`, `true`):                            "order_id: " + idExpected + ", got true",
+		replaced(`12345`, `{"a":1}`):                         "order_id: " + idExpected + ", got an object",
+		replaced(`12345`, `" "`):                             "order_id: " + idExpected + ", got an empty text",
+		replaced(`12345`, quoted("x", 301)):                  "order_id: " + idExpected + ", got a text of 301 characters",
+		replaced(`67890`, `[1]`):                             "customer_id: " + idExpected + ", got a list",
 		replaced(`[{`, `"two" , "x":[{`):                     "items: expected a list of 1 to 1000 items, got a text of 3 characters",
 		replaced(`[{`, `[7,{`):                               "items[0]: expected an object with product_id and quantity, got 7",
 		replaced(`"product_id":1,`, ``):                      "items[0].product_id: missing or empty: expected a whole number or a text",
-		replaced(`"quantity":2`, `"qty":0`):                  "items[0].qty: expected a whole number of at least 1, got 0",
+		replaced(`"quantity":2`, `"qty":0`):                  "items[0].qty: " + countExpected + ", got 0",
 		replaced(`"quantity":2`, `"x":0`):                    "items[0].quantity: missing or empty: expected a whole number of at least 1",
-		replaced(`y":2`, `y":-3`):                            "items[0].quantity: expected a whole number of at least 1, got -3",
-		replaced(`y":2`, `y":1.5`):                           "items[0].quantity: expected a whole number of at least 1, got 1.5",
-		replaced(`y":2`, `y":1e3`):                           "items[0].quantity: expected a whole number of at least 1, got 1e3",
-		replaced(`y":2`, `y":"two"`):                         "items[0].quantity: expected a whole number of at least 1, got a text of 3 characters",
-		replaced(`y":2`, `y":"-2"`):                          `items[0].quantity: expected a whole number of at least 1, got "-2"`,
+		replaced(`y":2`, `y":-3`):                            "items[0].quantity: " + countExpected + ", got -3",
+		replaced(`y":2`, `y":1.5`):                           "items[0].quantity: " + countExpected + ", got 1.5",
+		replaced(`y":2`, `y":1e3`):                           "items[0].quantity: " + countExpected + ", got 1e3",
+		replaced(`y":2`, `y":"two"`):                         "items[0].quantity: " + countExpected + ", got a text of 3 characters",
+		replaced(`y":2`, `y":"-2"`):                          "items[0].quantity: " + countExpected + `, got "-2"`,
 		replaced(`y":2`, `y":1000000001`):                    "items[0].quantity: expected at most 1000000000, got 1000000001",
 		replaced(`y":2`, `y":2,"title":true`):                "items[0].title: expected a text, got true",
 		replaced(`y":2`, `y":2,"title":`+quoted("字", 1001)):  "items[0].title: expected at most 1000 characters, got a text of 1001 characters",
@@ -196,8 +202,8 @@ func TestDecodeTellsAllFaultsAtOnce(t *testing.T) {
 	_, err := order.Decode([]byte(`{"customer_id":1.5,"items":[{"product_id":1,"quantity":-3},{"quantity":1}]}`))
 	want := "not a valid order: " +
 		"order_id: missing or empty: expected a whole number or a text; " +
-		"customer_id: expected a whole number or a text of 1 to 300 characters, got 1.5; " +
-		"items[0].quantity: expected a whole number of at least 1, got -3; " +
+		"customer_id: " + idExpected + ", got 1.5; " +
+		"items[0].quantity: " + countExpected + ", got -3; " +
 		"items[1].product_id: missing or empty: expected a whole number or a text"
 	if err == nil || err.Error() != want {
 		t.Errorf("Decode: %v\nwant %s", err, want)

@@ -42,7 +42,7 @@
 //
 //	of an address       also read as
 //	-------------       ------------
-//	name                recipient, receiver, consignee, contact, full_name, or first_name and last_name (firstname, lastname)
+//	name                recipient, receiver, consignee, contact, full_name, or first_name and last_name (or without _)
 //	company             company_name
 //	phone               mobile, tel, telephone
 //	line1               address1, address_1, street, address, detail

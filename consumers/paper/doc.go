@@ -1,4 +1,5 @@
-// Package paper is what the kinds that print share: a font, pages, barcodes, and files that are there whole or not at all.
+// Package paper is what the kinds that print share: a font, pages, barcodes, and files that are there whole or not at
+// all.
 //
 // A Printer is the handler: it decodes an order, has a Document composed for it, and writes that to a Directory. The same
 // event gives the same file name and the same bytes each time, so a redelivery changes nothing.

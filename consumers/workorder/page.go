@@ -151,7 +151,8 @@ func (p *page) feet() {
 		p.Paragraph(box, foot, 6, "Event 事件  "+p.event.Name+"  "+p.event.ID)
 		right := foot
 		right.Align = paper.Right
-		p.Line(pageWidth-margin, y, right, fmt.Sprintf("Page %d of %d  第 %d 页，共 %d 页", number, p.Pages(), number, p.Pages()))
+		count := p.Pages()
+		p.Line(pageWidth-margin, y, right, fmt.Sprintf("Page %d of %d  第 %d 页，共 %d 页", number, count, number, count))
 	}
 }
 
