@@ -15,13 +15,17 @@ local function event_id_of(id, fields)
   return found['event_id'] or found['ce_id'] or (cloud_event and found['id']) or id
 end
 
--- packed(fields) is every name and value as a netstring, `<length>:<bytes>,`: readable, and lossless for any bytes.
+-- packed(fields) is every name and value as a netstring, `<length>:<bytes>,`: readable, and lossless for any bytes. They are
+-- joined in pieces, since the in-memory server's table.concat overflows with thousands of parts.
 local function packed(fields)
-  local parts = {}
+  local text, parts = '', {}
   for i = 1, #fields do
-    parts[i] = #fields[i] .. ':' .. fields[i] .. ','
+    parts[#parts + 1] = #fields[i] .. ':' .. fields[i] .. ','
+    if #parts == 500 then
+      text, parts = text .. table.concat(parts), {}
+    end
   end
-  return table.concat(parts)
+  return text .. table.concat(parts)
 end
 
 -- bury(letter) writes the dead letter, acks the entry and drops its note. letter.fields is the entry's flat list of names
