@@ -16,12 +16,13 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/millrace/millrace/consumers"
+	"github.com/millrace/millrace/internal/catalog"
+	"github.com/millrace/millrace/stream"
 )
 
 const overlay = "overlays/order-fulfilment"
-
-// shutdownGrace is the default of MILLRACE_SHUTDOWN_GRACE.
-const shutdownGrace = 25 * time.Second
 
 func TestHandlersRunTheirOwnGroupAlone(t *testing.T) {
 	t.Parallel()
@@ -64,17 +65,26 @@ func handlerOf(t *testing.T, manifests manifests, deployment manifest) string {
 		}
 	}
 
-	file := manifests.one(t, "ConfigMap", pod.Spec.volume(t, "handlers").ConfigMap.Name).Data["handlers.yaml"]
-	var parsed struct {
-		Handlers map[string]struct{ From string }
-	}
-	if err := yaml.Unmarshal([]byte(file), &parsed); err != nil {
-		t.Fatalf("%s: handlers.yaml: %v", name, err)
-	}
-	if len(parsed.Handlers) != 1 || parsed.Handlers[handler].From != "beginning" {
-		t.Errorf("%s: handlers.yaml holds %v, want %s alone, from the beginning", name, parsed.Handlers, handler)
-	}
+	checkHandlersFile(t, manifests, deployment, handler)
 	return handler
+}
+
+// checkHandlersFile reads the handlers file of deployment as the program does: it holds handler alone, which begins with
+// the oldest entry.
+func checkHandlersFile(t *testing.T, manifests manifests, deployment manifest, handler string) {
+	t.Helper()
+	volume := deployment.Spec.Template.Spec.volume(t, "handlers")
+	content := manifests.one(t, "ConfigMap", volume.ConfigMap.Name).Data["handlers.yaml"]
+	file, err := catalog.Parse(volume.ConfigMap.Name, []byte(content), catalog.Defaults{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := file.Names(), []string{handler}; !slices.Equal(got, want) {
+		t.Errorf("%s holds %q, want %q", volume.ConfigMap.Name, got, want)
+	}
+	if got, want := file.Handlers[0].From, stream.FromBeginning(); got != want {
+		t.Errorf("%s: %s starts from %v, want %v", volume.ConfigMap.Name, handler, got, want)
+	}
 }
 
 func TestPodsStopInTimeAndRunWithoutRights(t *testing.T) {
@@ -84,7 +94,7 @@ func TestPodsStopInTimeAndRunWithoutRights(t *testing.T) {
 		pod := deployment.Spec.Template.Spec
 		container := deployment.container(t)
 		for what, holds := range map[string]bool{
-			"grace longer than MILLRACE_SHUTDOWN_GRACE": pod.grace() >= shutdownGrace+5*time.Second,
+			"grace longer than MILLRACE_SHUTDOWN_GRACE": pod.grace() >= consumers.DefaultGrace+5*time.Second,
 			"a user that is not root":                   pod.SecurityContext.RunAsNonRoot && pod.SecurityContext.RunAsUser == 65532,
 			"a seccomp profile":                         pod.SecurityContext.SeccompProfile.Type == "RuntimeDefault",
 			"no token":                                  isFalse(pod.AutomountServiceAccountToken),
