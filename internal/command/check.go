@@ -1,0 +1,143 @@
+package command
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/consumers"
+	"github.com/millrace/millrace/internal/catalog"
+	"github.com/millrace/millrace/stream"
+)
+
+func (p *program) checkCommand() *cobra.Command {
+	var output output
+	command := &cobra.Command{
+		Use:   "check [HANDLER...]",
+		Short: "Check the configuration and the handlers file",
+		Long: "Checks the environment variables and the handlers file, without asking Redis, and shows what would run. Every\n" +
+			"fault is named, and the exit code is 2 then.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			for _, warning := range p.Warnings {
+				fmt.Fprintln(p.Stderr, "millrace: warning: "+warning)
+			}
+			found, err := p.check(args)
+			if err != nil {
+				return &usageError{err}
+			}
+			if output.isJSON() {
+				return p.printJSON(p.checked(found))
+			}
+			p.printChecked(found)
+			return nil
+		},
+	}
+	output.addTo(command)
+	return command
+}
+
+// check returns what would run, or everything that is wrong: faulty variables do not hide the faults of the file.
+func (p *program) check(names []string) (handlers, error) {
+	found, err := readHandlers(p.Config, names)
+	if err := errors.Join(p.ConfigFaults, err); err != nil {
+		return handlers{}, err
+	}
+	client, err := stream.Open(stream.Options{URL: p.redisURL(), Stream: p.Config.Stream}) // for its parts; nothing is dialed
+	if err != nil {
+		return handlers{}, err
+	}
+	defer client.Close()
+	groups, err := found.Build(catalog.Dependencies{Redis: client.Redis(), Logger: p.Logger})
+	for _, group := range groups {
+		err = errors.Join(err, group.Validate())
+	}
+	return found, err
+}
+
+// redisURL is the Redis that a command looks for.
+func (p *program) redisURL() string {
+	return cmp.Or(p.Config.RedisURL, "redis://"+p.Config.EmbeddedAddr)
+}
+
+// checkedHandler is a handler as `check` shows it, its defaults filled in.
+type checkedHandler struct {
+	Name          string   `json:"name"`
+	Kind          string   `json:"kind"`
+	Events        []string `json:"events"`
+	Concurrency   int      `json:"concurrency"`
+	Timeout       string   `json:"timeout"`
+	MaxDeliveries int      `json:"max_deliveries"`
+	BackoffMin    string   `json:"backoff_min"`
+	BackoffMax    string   `json:"backoff_max"`
+	Dedupe        string   `json:"dedupe,omitempty"`
+	From          string   `json:"from"`
+}
+
+// checkedAll is all that `check` shows.
+type checkedAll struct {
+	Redis    string           `json:"redis"`
+	Stream   string           `json:"stream"`
+	Source   string           `json:"source"`
+	Handlers []checkedHandler `json:"handlers"`
+}
+
+func (p *program) checked(found handlers) checkedAll {
+	all := checkedAll{Redis: p.redisAddress(), Stream: p.Config.Stream, Source: found.source}
+	for _, spec := range found.Handlers {
+		all.Handlers = append(all.Handlers, checkHandler(spec.GroupOptions))
+	}
+	return all
+}
+
+func checkHandler(options consumers.GroupOptions) checkedHandler {
+	backoff := options.Backoff.WithDefaults()
+	handler := checkedHandler{
+		Name:          options.Name,
+		Kind:          options.Kind,
+		Events:        options.Events,
+		Concurrency:   cmp.Or(options.Concurrency, consumers.DefaultConcurrency),
+		Timeout:       Spell(cmp.Or(options.Timeout, consumers.DefaultTimeout)),
+		MaxDeliveries: cmp.Or(options.MaxDeliveries, claim.DefaultMaxDeliveries),
+		BackoffMin:    Spell(backoff.Min),
+		BackoffMax:    Spell(backoff.Max),
+		From:          options.From.String(),
+	}
+	if options.Dedupe > 0 {
+		handler.Dedupe = Spell(options.Dedupe)
+	}
+	return handler
+}
+
+// redisAddress is where Redis is, without its secrets.
+func (p *program) redisAddress() string {
+	client, err := stream.Open(stream.Options{URL: p.redisURL()})
+	if err != nil {
+		return ""
+	}
+	defer client.Close()
+	return client.Address()
+}
+
+func (p *program) printChecked(found handlers) {
+	all := p.checked(found)
+	redis := all.Redis
+	if p.Config.RedisURL == "" {
+		redis += " (embedded, in memory only)"
+	}
+	p.printFacts([2]string{"redis", redis}, [2]string{"stream", all.Stream}, [2]string{"handlers", all.Source})
+	p.println()
+	rows := make([][]string, len(all.Handlers))
+	for i, handler := range all.Handlers {
+		rows[i] = []string{
+			handler.Name, handler.Kind, brief(strings.Join(handler.Events, ", "), 40), itoa(handler.Concurrency),
+			handler.Timeout, itoa(handler.MaxDeliveries), handler.BackoffMin + " to " + handler.BackoffMax,
+			orDash(handler.Dedupe), handler.From,
+		}
+	}
+	p.printTable(columns("HANDLER", "KIND", "EVENTS", "#CONCURRENCY", "#TIMEOUT", "#TRIES", "BACKOFF", "DEDUPE", "FROM"), rows)
+	p.printf("\n%s, no faults.\n", whole(len(rows), "handler"))
+}

@@ -1,0 +1,101 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/millrace/millrace/consumers"
+)
+
+// feedLines is how many lines may wait for a slow terminal; what comes after them is counted and not printed.
+const feedLines = 1000
+
+// feed prints what came of each event, for somebody who watches. It never holds up a handler.
+type feed struct {
+	width   int // of the longest handler's name
+	lines   chan string
+	dropped atomic.Int64
+	printed sync.WaitGroup
+}
+
+// startFeed prints to w until close.
+func startFeed(w io.Writer, names []string) *feed {
+	f := &feed{lines: make(chan string, feedLines)}
+	for _, name := range names {
+		f.width = max(f.width, len(name))
+	}
+	f.printed.Go(func() { f.print(w) })
+	return f
+}
+
+// close prints what is left and returns when that is done. Nothing may be said after it.
+func (f *feed) close() {
+	close(f.lines)
+	f.printed.Wait()
+}
+
+func (f *feed) print(w io.Writer) {
+	for line := range f.lines {
+		fmt.Fprintln(w, line)
+		if dropped := f.dropped.Swap(0); dropped > 0 {
+			fmt.Fprintf(w, "... and %s that this terminal was too slow for\n", whole(int(dropped), "line"))
+		}
+	}
+}
+
+// say prints a line, after those before it.
+func (f *feed) say(line string) { f.lines <- line }
+
+// outcome prints one result.
+func (f *feed) outcome(result consumers.Result) {
+	select {
+	case f.lines <- f.line(time.Now(), result):
+	default:
+		f.dropped.Add(1)
+	}
+}
+
+func (f *feed) line(now time.Time, result consumers.Result) string {
+	return fmt.Sprintf("%s  %-*s  %-8s  %s  %s  %s", now.Format("15:04:05"), f.width, result.Group,
+		outcomeWords[result.Outcome], brief(orDash(result.Event), 40), result.EntryID, ending(result))
+}
+
+// outcomeWords are the outcomes as people say them.
+var outcomeWords = map[consumers.Outcome]string{
+	consumers.Acked:        "done",
+	consumers.Retried:      "retry",
+	consumers.DeadLettered: "gave up",
+	consumers.Skipped:      "skipped",
+	consumers.Lost:         "lost",
+}
+
+// ending is how long a handling took, and what follows from its failure.
+func ending(result consumers.Result) string {
+	took, fault := "in "+roughly(result.Took), ""
+	if result.Err != nil {
+		fault = brief(result.Err.Error(), 300)
+	}
+	switch result.Outcome {
+	case consumers.Retried:
+		return fmt.Sprintf("try %d failed, the next in %s: %s", result.Deliveries, roughly(result.Delay), fault)
+	case consumers.DeadLettered:
+		return fmt.Sprintf("after %s (%s): %s", tries(result.Deliveries), result.Reason, fault)
+	case consumers.Skipped:
+		return "handled before"
+	case consumers.Lost:
+		return "another consumer has it now"
+	default:
+		return took
+	}
+}
+
+// tries counts deliveries.
+func tries(deliveries int) string {
+	if deliveries == 1 {
+		return "1 try"
+	}
+	return digits(deliveries) + " tries"
+}

@@ -1,0 +1,67 @@
+package command
+
+import (
+	"cmp"
+	"io"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/buffer"
+	"go.uber.org/zap/zapcore"
+)
+
+// A flood of equal lines is thinned out: of each message the first sampleFirst in a second are logged, and every
+// sampleThereafter-th after that.
+const (
+	sampleFirst      = 100
+	sampleThereafter = 100
+)
+
+// NewLogger returns a logger that writes to w in the configured format and level: without one, for people where w is a
+// terminal and in JSON elsewhere. Text from events cannot begin a line of its own.
+func NewLogger(config Config, w io.Writer) *zap.Logger {
+	format := cmp.Or(config.LogFormat, "json")
+	if config.LogFormat == "" && isTerminal(w) {
+		format = "console"
+	}
+	core := zapcore.NewCore(newEncoder(format), zapcore.Lock(zapcore.AddSync(w)), config.LogLevel)
+	return zap.New(zapcore.NewSamplerWithOptions(core, time.Second, sampleFirst, sampleThereafter))
+}
+
+func newEncoder(format string) zapcore.Encoder {
+	config := zap.NewProductionEncoderConfig()
+	config.TimeKey = "time"
+	config.EncodeTime = zapcore.ISO8601TimeEncoder
+	config.EncodeDuration = zapcore.StringDurationEncoder
+	if format == "json" {
+		return zapcore.NewJSONEncoder(config)
+	}
+	config.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05")
+	config.EncodeLevel = zapcore.CapitalLevelEncoder
+	config.ConsoleSeparator = "  "
+	return consoleEncoder{zapcore.NewConsoleEncoder(config)}
+}
+
+// consoleEncoder keeps a message on its line. zap's own encoder quotes the fields and writes the message as it is, and
+// the standard library's HTTP server may put there what a client sent.
+type consoleEncoder struct{ zapcore.Encoder }
+
+// Clone returns a copy, for a logger with fields of its own.
+func (e consoleEncoder) Clone() zapcore.Encoder { return consoleEncoder{e.Encoder.Clone()} }
+
+// EncodeEntry writes one line.
+func (e consoleEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
+	entry.Message = oneLine(entry.Message)
+	return e.Encoder.EncodeEntry(entry, fields)
+}
+
+// isTerminal tells whether w is a terminal, or another device that shows what it is sent.
+func isTerminal(w any) bool {
+	file, isFile := w.(*os.File)
+	if !isFile {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

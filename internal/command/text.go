@@ -1,0 +1,109 @@
+package command
+
+import (
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/millrace/millrace/stream"
+)
+
+// oneLine makes text from outside fit for a cell of a table or a line of a terminal.
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(stream.CleanError(text)), " ")
+}
+
+// brief is oneLine of at most width cells of a terminal.
+func brief(words string, width int) string {
+	return text.Snip(oneLine(words), width, "…")
+}
+
+// orDash shows where there is nothing.
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// Spell prints a duration without the zero units that Go adds: 24h, not 24h0m0s.
+func Spell(duration time.Duration) string {
+	text := duration.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// roughly prints a duration with its largest unit alone, as people say it.
+func roughly(duration time.Duration) string {
+	const day = 24 * time.Hour
+	switch duration = max(duration, 0); {
+	case duration < time.Millisecond:
+		return duration.Round(time.Microsecond).String()
+	case duration < time.Second:
+		return duration.Round(time.Millisecond).String()
+	case duration < 10*time.Second:
+		return duration.Round(100 * time.Millisecond).String()
+	case duration < time.Minute:
+		return duration.Round(time.Second).String()
+	case duration < time.Hour:
+		return Spell(duration.Truncate(time.Minute))
+	case duration < day:
+		return Spell(duration.Truncate(time.Hour))
+	default:
+		return whole(int(duration/day), "day")
+	}
+}
+
+// ago prints how long before now a time was; "-" of the zero time.
+func ago(now, at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return roughly(now.Sub(at)) + " ago"
+}
+
+// ahead prints how long after now a time is; "now" where it has come.
+func ahead(now, at time.Time) string {
+	if !at.After(now) {
+		return "now"
+	}
+	return "in " + roughly(at.Sub(now))
+}
+
+// instant prints a time in full, and how long ago it was.
+func instant(now, at time.Time) string {
+	return at.UTC().Format("2006-01-02 15:04:05 UTC") + " (" + ago(now, at) + ")"
+}
+
+// whole counts things: 1 entry, 2 entries.
+func whole(count int, noun string) string {
+	if count == 1 {
+		return "1 " + noun
+	}
+	if stem, isY := strings.CutSuffix(noun, "ry"); isY {
+		return digits(count) + " " + stem + "ries"
+	}
+	return digits(count) + " " + noun + "s"
+}
+
+// digits prints a number with a comma before every three digits.
+func digits(number int) string {
+	if number < 0 {
+		return "-" + digits(-number)
+	}
+	if number < 1000 {
+		return itoa(number)
+	}
+	return digits(number/1000) + "," + itoa(1000 + number%1000)[1:]
+}
+
+// indented puts spaces before each line of text from outside. Of a long one the beginning and the end are kept.
+func indented(words string) string {
+	return "  " + strings.ReplaceAll(stream.CleanError(words), "\n", "\n  ")
+}
