@@ -26,9 +26,9 @@ func (g *guard) checkRoom(script *server.Peer, args []string) error {
 		"real Redis and set MILLRACE_REDIS_URL", addition.key, length)
 }
 
-// read limits a read of new entries of the stream to what the group may still have pending, and refuses it where that is
-// nothing: with an error rather than an empty reply, because whoever forgets to XACK would wait in vain and never learn
-// why. It returns true where it has answered.
+// read limits a read of new entries of the stream to what the group may still have pending, and refuses it where that
+// is nothing: with an error rather than an empty reply, because whoever forgets to XACK would wait in vain and never
+// learn why. It returns true where it has answered.
 func (g *guard) read(peer *server.Peer, inScript bool, args []string) bool {
 	options, err := parseRead(args)
 	if err != nil || !g.caps(options) {
@@ -61,8 +61,8 @@ func (g *guard) pending(script *server.Peer, group string) int {
 	return len(list)
 }
 
-// sinceEver, as the least idle time in milliseconds, shows in miniredis also the entries whose last delivery lies in the
-// future after the clock was set back.
+// sinceEver, as the least idle time in milliseconds, shows in miniredis also the entries whose last delivery lies in
+// the future after the clock was set back.
 const sinceEver = "-8640000000000"
 
 // checkUnused refuses to remove a consumer under whose name entries are pending. miniredis can lose count of them, keep

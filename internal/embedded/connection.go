@@ -17,8 +17,8 @@ const (
 	writePatience   = time.Second
 )
 
-// refusedFrame is the command that stands in the place of a malformed one, so that its error is answered in the order of
-// the commands. Sent by a client, it gets that client's own words back.
+// refusedFrame is the command that stands in the place of a malformed one, so that its error is answered in the
+// order of the commands. Sent by a client, it gets that client's own words back.
 const refusedFrame = "MILLRACE.REFUSED"
 
 // connection is a client's connection as miniredis may see it: whole commands of a bounded size, because miniredis
@@ -42,10 +42,9 @@ func (c *connection) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		frame, err := readFrame(c.input)
-		var malformed *malformedError
-		if errors.As(err, &malformed) {
+		if fault, isMalformed := errors.AsType[*malformedError](err); isMalformed {
 			c.ended = true
-			frame = encodeFrame(refusedFrame, malformed.Error())
+			frame = encodeFrame(refusedFrame, fault.Error())
 		} else if err != nil {
 			return 0, err
 		}

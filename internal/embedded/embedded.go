@@ -156,8 +156,8 @@ func (s *Server) pause(d time.Duration) bool {
 	}
 }
 
-// tick lets keys expire. miniredis can do so by the clock itself, but then every command costs as much as one tick, which
-// visits all keys.
+// tick lets keys expire. miniredis can do so by the clock itself, but then every command costs as much as one tick,
+// which visits all keys.
 func (s *Server) tick() {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -15,8 +16,8 @@ import (
 	"time"
 )
 
-// TestSurvivesRandomCommands sends commands of every allowed name, from nearly right to senseless, and demands one reply
-// for each. A panic in miniredis would end the test's process.
+// TestSurvivesRandomCommands sends commands of every allowed name, from nearly right to senseless, and demands one
+// reply for each. A panic in miniredis would end the test's process.
 func TestSurvivesRandomCommands(t *testing.T) {
 	t.Parallel()
 	server := startTest(t, Options{MaxEntries: 40, MaxPending: 15})
@@ -83,13 +84,17 @@ func FuzzFrames(f *testing.F) {
 }
 
 func isTimeout(err error) bool {
-	timeout, isNet := err.(net.Error)
+	timeout, isNet := errors.AsType[net.Error](err)
 	return isNet && timeout.Timeout()
 }
 
 var (
-	names  = slices.Sorted(maps.Keys(rules))
-	atoms  = strings.Fields("s event_stream h str s h g g2 c c2 1-1 1-2 2-1 3-1 3-2 01-1 5 0 0-0 * 7-* - + $ > (1-1 ( x-y -1 1 2 100 " + "9223372036854775807 18446744073709551615-18446744073709551615 ~ = MAXLEN MINID LIMIT NOMKSTREAM MKSTREAM COUNT GROUP " + "STREAMS NOACK JUSTID FORCE IDLE TIME RETRYCOUNT LASTID CREATE DESTROY CREATECONSUMER DELCONSUMER SETID STREAM GROUPS " + "CONSUMERS FULL NX XX GT LT EX PX EXAT PXAT KEEPTTL GET MATCH TYPE [z-a] \\E( \xff a* ? LOAD EXISTS FLUSH SETNAME ID " + "SETINFO LIB-NAME AUTH 3 default")
+	names = slices.Sorted(maps.Keys(rules))
+	atoms = strings.Fields("s event_stream h str g g2 c c2 1-1 1-2 2-1 3-1 3-2 01-1 5 0 0-0 * 7-* - + $ > (1-1 ( x-y " +
+		"-1 1 2 100 9223372036854775807 18446744073709551615-18446744073709551615 ~ = MAXLEN MINID LIMIT NOMKSTREAM MKSTREAM " +
+		"COUNT GROUP STREAMS NOACK JUSTID FORCE IDLE TIME RETRYCOUNT LASTID CREATE DESTROY CREATECONSUMER DELCONSUMER " +
+		"SETID STREAM GROUPS CONSUMERS FULL NX XX GT LT EX PX EXAT PXAT KEEPTTL GET MATCH TYPE [z-a] \\E( \xff a* ? LOAD " +
+		"EXISTS FLUSH SETNAME ID SETINFO LIB-NAME AUTH 3 default")
 	likely = []string{
 		"XADD K * f v", "XADD K I f v", "XADD K MAXLEN N I f v", "XADD K NOMKSTREAM MINID ~ I * f v",
 		"XGROUP CREATE K G 0 MKSTREAM", "XGROUP CREATE K G I", "XGROUP DESTROY K G", "XGROUP DELCONSUMER K G C",

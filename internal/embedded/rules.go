@@ -17,8 +17,8 @@ type rule struct {
 // many is a rule's most where there is no upper bound.
 const many = -1
 
-// rules is the list of all commands that are allowed: what clients send when they connect, what streams, hashes, strings
-// and transactions need, and what Millrace's own scripts call.
+// rules is the list of all commands that are allowed: what clients send when they connect, what streams, hashes,
+// strings and transactions need, and what Millrace's own scripts call.
 var rules = map[string]rule{
 	"PING": {0, 1, nil}, "ECHO": {1, 1, nil}, "HELLO": {0, 6, nil}, "AUTH": {1, 2, nil}, "QUIT": {0, many, nil},
 	"SELECT": {1, 1, shapeSelect}, "CLIENT": {1, 4, shapeClient}, "COMMAND": {0, 0, nil}, "INFO": {0, many, nil},
@@ -75,7 +75,7 @@ func shapeClient(args []string) error {
 	case "SETNAME", "GETNAME", "SETINFO", "ID":
 		return nil
 	}
-	return notAvailable(nameOf("CLIENT") + " with this subcommand")
+	return notAvailable("'CLIENT' with this subcommand")
 }
 
 func shapePairs(args []string) error {
@@ -165,5 +165,5 @@ func shapeScript(args []string) error {
 	case "EXISTS":
 		return nil
 	}
-	return notAvailable(nameOf("SCRIPT") + " with this subcommand")
+	return notAvailable("'SCRIPT' with this subcommand")
 }

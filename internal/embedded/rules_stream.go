@@ -194,7 +194,7 @@ func shapeClaimOptions(rest []string) error {
 			}
 			rest = rest[2:]
 		default: // FORCE makes miniredis keep entries that are in no stream
-			return notAvailable(nameOf("XCLAIM") + " with this option")
+			return notAvailable("'XCLAIM' with this option")
 		}
 	}
 	return nil
@@ -232,7 +232,7 @@ func shapeGroup(args []string) error {
 	case (operation == "CREATECONSUMER" || operation == "DELCONSUMER") && len(args) == 4:
 		return nil
 	}
-	return notAvailable(nameOf("XGROUP") + " in this form")
+	return notAvailable("'XGROUP' in this form")
 }
 
 func shapeInfo(args []string) error {
@@ -242,5 +242,5 @@ func shapeInfo(args []string) error {
 	case operation == "CONSUMERS" && len(args) == 3:
 		return nil
 	}
-	return notAvailable(nameOf("XINFO") + " in this form")
+	return notAvailable("'XINFO' in this form")
 }

@@ -36,8 +36,8 @@ type Server struct {
 
 // Start runs a redis-server with args added to its command line, as in Start(t, "--appendonly", "yes"), and returns
 // when it answers. It listens on 127.0.0.1 alone, keeps its files in a directory of the test and, unless args say
-// otherwise, saves nothing. It is killed when the test ends, and by the kernel (on Linux) should the test's process die.
-// Where redis-server is not installed the test fails; it is skipped where MILLRACE_TEST_WITHOUT_REDIS is 1.
+// otherwise, saves nothing. It is killed when the test ends, and by the kernel (on Linux) should the test's process
+// die. Where redis-server is not installed the test fails; it is skipped where MILLRACE_TEST_WITHOUT_REDIS is 1.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	requireRedis(t)
@@ -183,8 +183,8 @@ func (s *Server) end(signals ...os.Signal) {
 	}
 }
 
-// Restart starts the server again on the same port and directory and waits until it answers. A server that still runs is
-// stopped first, as by Stop.
+// Restart starts the server again on the same port and directory and waits until it answers. A server that still runs
+// is stopped first, as by Stop.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Stop()
