@@ -113,8 +113,10 @@ func (r *runner) begin(ctx context.Context, jobs []*job) []*job {
 
 // postpone lets an event wait until its twin is settled. The delivery is not counted.
 func (r *runner) postpone(ctx context.Context, job *job) {
-	release := stream.Release{ID: job.ID, Deliveries: job.Deliveries - 1, Delay: duplicateDelay,
-		Reason: stream.RetryDuplicate, Error: "another entry with the same event is being handled"}
+	release := stream.Release{
+		ID: job.ID, Deliveries: job.Deliveries - 1, Delay: duplicateDelay,
+		Reason: stream.RetryDuplicate, Error: "another entry with the same event is being handled",
+	}
 	if job.Note != nil {
 		release.Error = job.Note.Error
 	}

@@ -28,7 +28,7 @@ func ExampleSet_Run() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer client.Close() //nolint:errcheck // nothing is left to lose
+	defer client.Close()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	points := func(_ context.Context, delivery *consumers.Delivery) error {

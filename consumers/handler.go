@@ -2,6 +2,7 @@ package consumers
 
 import (
 	"context"
+	"slices"
 
 	"github.com/millrace/millrace/stream"
 )
@@ -41,8 +42,8 @@ type Middleware func(next Handler) Handler
 
 // Wrap returns handler with the middleware around it, the first one outermost.
 func Wrap(handler Handler, middleware ...Middleware) Handler {
-	for i := len(middleware) - 1; i >= 0; i-- {
-		handler = middleware[i](handler)
+	for _, wrap := range slices.Backward(middleware) {
+		handler = wrap(handler)
 	}
 	return handler
 }

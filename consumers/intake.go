@@ -160,8 +160,10 @@ func (r *runner) createAgain(ctx context.Context) {
 }
 
 func (r *runner) spec(seenBefore bool) stream.GroupSpec {
-	return stream.GroupSpec{Name: r.options.Name, Registration: r.options.registration(r.group.Lease()),
-		Start: r.options.From, SeenBefore: seenBefore}
+	return stream.GroupSpec{
+		Name: r.options.Name, Registration: r.options.registration(r.group.Lease()),
+		Start: r.options.From, SeenBefore: seenBefore,
+	}
 }
 
 // adopt takes up what stands under the consumer's name since a reply was lost. A suspect among it goes back, to be taken

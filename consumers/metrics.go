@@ -38,12 +38,18 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 			.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300),
 		queueing: seconds("queueing_seconds", "From the XADD to the start of a handling, waiting for retries included.",
 			.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600),
-		stuck: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "millrace_handlers_stuck",
-			Help: "Handlers that did not return after their timeout and keep their place."}, []string{"group"}),
-		trimmed: prometheus.NewCounter(prometheus.CounterOpts{Name: "millrace_trimmed_entries_total",
-			Help: "Entries removed from the stream because every group had finished them."}),
-		unwanted: prometheus.NewCounter(prometheus.CounterOpts{Name: "millrace_unwanted_events_total",
-			Help: "Events that no registered group subscribes to."}),
+		stuck: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "millrace_handlers_stuck",
+			Help: "Handlers that did not return after their timeout and keep their place.",
+		}, []string{"group"}),
+		trimmed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "millrace_trimmed_entries_total",
+			Help: "Entries removed from the stream because every group had finished them.",
+		}),
+		unwanted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "millrace_unwanted_events_total",
+			Help: "Events that no registered group subscribes to.",
+		}),
 	}
 	registerer.MustRegister(m.deliveries, m.deadLetters, m.passedBy, m.readErrors, m.recreated, m.handling, m.queueing,
 		m.stuck, m.trimmed, m.unwanted)

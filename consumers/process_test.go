@@ -86,8 +86,10 @@ func runProcess(url string) {
 	concurrency, err := strconv.Atoi(os.Getenv("CONCURRENCY"))
 	must(err)
 	set, err := consumers.NewSet(client, consumers.Options{Lease: processLease, Grace: 5 * time.Second, Logger: logger},
-		consumers.GroupOptions{Name: "g", Events: []string{"*"}, Handler: consumers.HandlerFunc(handle), Concurrency: concurrency,
-			MaxDeliveries: processMaxDeliveries, Backoff: claim.Backoff{Min: time.Millisecond, Max: time.Millisecond}})
+		consumers.GroupOptions{
+			Name: "g", Events: []string{"*"}, Handler: consumers.HandlerFunc(handle), Concurrency: concurrency,
+			MaxDeliveries: processMaxDeliveries, Backoff: claim.Backoff{Min: time.Millisecond, Max: time.Millisecond},
+		})
 	must(err)
 	must(set.Run(ctx))
 	must(client.Close())
@@ -166,14 +168,6 @@ func (b *bench) noted(key string) (times, deliveries map[string]int) {
 		deliveries[words[0]] = max(deliveries[words[0]], count)
 	}
 	return times, deliveries
-}
-
-func (b *bench) pendingCount() int64 {
-	summary, err := b.client.Redis().XPending(b.Context(), "event_stream", "g").Result()
-	if err != nil {
-		return -1
-	}
-	return summary.Count
 }
 
 // drained tells whether the group has been handed everything and nothing is pending.

@@ -62,8 +62,10 @@ func onReal(t *testing.T, run func(b *bench, server *redistest.Server)) {
 // run starts a Set as a process would and returns what stops it and waits.
 func (b *bench) run(change func(*consumers.Options), groups ...consumers.GroupOptions) (stop func()) {
 	b.Helper()
-	options := consumers.Options{Consumer: "test", Lease: time.Second, Grace: 5 * time.Second,
-		Logger: zaptest.NewLogger(b), Observe: b.observe}
+	options := consumers.Options{
+		Consumer: "test", Lease: time.Second, Grace: 5 * time.Second,
+		Logger: zaptest.NewLogger(b), Observe: b.observe,
+	}
 	if change != nil {
 		change(&options)
 	}
@@ -179,8 +181,10 @@ func succeed(context.Context, *consumers.Delivery) error { return nil }
 
 // group is one that subscribes to everything and retries quickly.
 func group(name string, handle func(context.Context, *consumers.Delivery) error) consumers.GroupOptions {
-	return consumers.GroupOptions{Name: name, Handler: handler(handle), Events: []string{"*"},
-		Backoff: claim.Backoff{Min: 20 * time.Millisecond, Max: 100 * time.Millisecond}}
+	return consumers.GroupOptions{
+		Name: name, Handler: handler(handle), Events: []string{"*"},
+		Backoff: claim.Backoff{Min: 20 * time.Millisecond, Max: 100 * time.Millisecond},
+	}
 }
 
 func TestEveryGroupHandlesEveryEvent(t *testing.T) {
@@ -223,8 +227,10 @@ func TestVerdicts(t *testing.T) {
 			}
 			return nil
 		}, "retried acked", "", ""},
-		{"error always", func(context.Context, *consumers.Delivery) error { return boom },
-			"retried retried dead_lettered", stream.DeadMaxDeliveries, "boom"},
+		{
+			"error always", func(context.Context, *consumers.Delivery) error { return boom },
+			"retried retried dead_lettered", stream.DeadMaxDeliveries, "boom",
+		},
 		{"permanent", func(context.Context, *consumers.Delivery) error {
 			return fmt.Errorf("bad order: %w", consumers.Permanent(boom))
 		}, "dead_lettered", stream.DeadPermanent, "bad order: boom"},
@@ -234,8 +240,10 @@ func TestVerdicts(t *testing.T) {
 			}
 			return nil
 		}, "retried acked", "", ""},
-		{"panic", func(context.Context, *consumers.Delivery) error { panic("at the disco") },
-			"retried retried dead_lettered", stream.DeadMaxDeliveries, "TestVerdicts"},
+		{
+			"panic", func(context.Context, *consumers.Delivery) error { panic("at the disco") },
+			"retried retried dead_lettered", stream.DeadMaxDeliveries, "TestVerdicts",
+		},
 		{"timeout", func(ctx context.Context, _ *consumers.Delivery) error {
 			<-ctx.Done()
 			return ctx.Err()

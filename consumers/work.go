@@ -97,11 +97,15 @@ func (r *runner) settle(ctx context.Context, job *job, verdict verdict) {
 // write tells Redis to retry the job later or to make a dead letter of it. owned is false where the entry was lost.
 func (r *runner) write(ctx context.Context, job *job, verdict verdict) (owned bool, err error) {
 	if verdict.outcome == DeadLettered {
-		return r.group.GiveUp(ctx, stream.GiveUp{ID: job.ID, Reason: verdict.reason, Error: verdict.err.Error(),
-			Event: job.event.Name, EventID: job.event.ID, Deduped: r.options.Dedupe > 0})
+		return r.group.GiveUp(ctx, stream.GiveUp{
+			ID: job.ID, Reason: verdict.reason, Error: verdict.err.Error(),
+			Event: job.event.Name, EventID: job.event.ID, Deduped: r.options.Dedupe > 0,
+		})
 	}
-	lost, err := r.group.Release(ctx, []stream.Release{{ID: job.ID, Deliveries: job.Deliveries, Delay: verdict.delay,
-		Reason: verdict.reason, Error: verdict.err.Error()}})
+	lost, err := r.group.Release(ctx, []stream.Release{{
+		ID: job.ID, Deliveries: job.Deliveries, Delay: verdict.delay,
+		Reason: verdict.reason, Error: verdict.err.Error(),
+	}})
 	return len(lost) == 0, err
 }
 

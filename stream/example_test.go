@@ -21,7 +21,7 @@ func ExampleClient_Publish() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer client.Close() //nolint:errcheck // nothing is left to lose
+	defer client.Close()
 
 	event := stream.Event{Name: "NEW_ORDER_RECEIVED", ID: "order-12345", Data: []byte(`{"order_id":12345}`)}
 	for range 2 {

@@ -224,8 +224,10 @@ func (g *Group) Adopt(ctx context.Context, held func(ID) bool) ([]Delivery, erro
 	const page = 100
 	var adopted []Delivery
 	for from := (ID{}); ; {
-		pending, err := g.client.write.XPendingExt(ctx, &redis.XPendingExtArgs{Stream: g.client.keys.Stream(),
-			Group: g.name, Consumer: g.consumer, Start: from.String(), End: "+", Count: page}).Result()
+		pending, err := g.client.write.XPendingExt(ctx, &redis.XPendingExtArgs{
+			Stream: g.client.keys.Stream(),
+			Group:  g.name, Consumer: g.consumer, Start: from.String(), End: "+", Count: page,
+		}).Result()
 		if err != nil {
 			return adopted, g.failed("look for lost replies in", err)
 		}

@@ -38,8 +38,10 @@ func onEach(t *testing.T, run func(b bench)) {
 
 func (b bench) ensure(start stream.Start, seen bool) stream.Ensured {
 	b.Helper()
-	ensured, err := b.client.EnsureGroups(b.Context(), []stream.GroupSpec{{Name: "g", Start: start, SeenBefore: seen,
-		Registration: stream.Registration{Kind: "go", Events: []string{"*"}}}})
+	ensured, err := b.client.EnsureGroups(b.Context(), []stream.GroupSpec{{
+		Name: "g", Start: start, SeenBefore: seen,
+		Registration: stream.Registration{Kind: "go", Events: []string{"*"}},
+	}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -222,8 +224,10 @@ func TestRetryWaitsInThePendingList(t *testing.T) {
 	onEach(t, func(b bench) {
 		id := b.add()
 		b.read(b.a, 1)
-		_, err := b.a.Release(b.Context(), []stream.Release{{ID: id, Deliveries: 1, Delay: 300 * time.Millisecond,
-			Reason: stream.RetryFailed, Error: "no \x1b[31mpaper\xff"}})
+		_, err := b.a.Release(b.Context(), []stream.Release{{
+			ID: id, Deliveries: 1, Delay: 300 * time.Millisecond,
+			Reason: stream.RetryFailed, Error: "no \x1b[31mpaper\xff",
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -428,7 +432,8 @@ func TestDedupe(t *testing.T) {
 			id   stream.ID
 			want stream.Marker
 		}{
-			{"first", first, stream.MarkerStart}, {"first again", first, stream.MarkerStart},
+			{"first", first, stream.MarkerStart},
+			{"first again", first, stream.MarkerStart},
 			{"second beside it", second, stream.MarkerRunning},
 		}
 		for _, step := range steps {

@@ -172,7 +172,8 @@ func TestPendingIsPaged(t *testing.T) {
 		odd := b.add("order_id", "5")
 		b.read(b.a, 200)
 		_, err := b.a.Release(b.Context(), []stream.Release{
-			{ID: entries[1], Deliveries: 1, Delay: time.Hour, Reason: stream.RetryFailed, Error: "no printer"}})
+			{ID: entries[1], Deliveries: 1, Delay: time.Hour, Reason: stream.RetryFailed, Error: "no printer"},
+		})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -182,8 +183,10 @@ func TestPendingIsPaged(t *testing.T) {
 		}
 		first, waiting := all[0], all[1]
 		first.IdleMs, waiting.IdleMs = 0, 0
-		want := stream.PendingEntry{ID: entries[0], Added: entries[0].Time().UTC(), Event: "E",
-			Holding: stream.Holding{Consumer: "a", Deliveries: 1}}
+		want := stream.PendingEntry{
+			ID: entries[0], Added: entries[0].Time().UTC(), Event: "E",
+			Holding: stream.Holding{Consumer: "a", Deliveries: 1},
+		}
 		if first != want {
 			b.Errorf("first:\n got %+v\nwant %+v", first, want)
 		}
@@ -191,7 +194,8 @@ func TestPendingIsPaged(t *testing.T) {
 			b.Errorf("next try: in %v, want an hour", left)
 		}
 		want = stream.PendingEntry{ID: entries[1], Added: entries[1].Time().UTC(), Event: "E", Holding: stream.Holding{
-			Consumer: "waiting", Deliveries: 1, Reason: "failed", Error: "no printer", NextTry: waiting.NextTry}}
+			Consumer: "waiting", Deliveries: 1, Reason: "failed", Error: "no printer", NextTry: waiting.NextTry,
+		}}
 		if waiting != want {
 			b.Errorf("second:\n got %+v\nwant %+v", waiting, want)
 		}
@@ -260,8 +264,10 @@ func TestEventStandsDifferentlyInEachGroup(t *testing.T) {
 		status, _ := b.client.Event(b.Context(), id)
 		letter := b.letters()[0]
 		g := status.Groups[0]
-		if g.DeadLetter != letter.ID || g.Holding == nil || *g.Holding != (stream.Holding{Consumer: "b", Deliveries: 2,
-			Reason: "permanent", Error: "no"}) {
+		if g.DeadLetter != letter.ID || g.Holding == nil || *g.Holding != (stream.Holding{
+			Consumer: "b", Deliveries: 2,
+			Reason: "permanent", Error: "no",
+		}) {
 			b.Errorf("dead: got %+v, %+v", g, g.Holding)
 		}
 		b.do("XDEL", keys.Stream(), id.String())
@@ -296,9 +302,13 @@ func TestEventForOneGroupIsPassedByInTheOthers(t *testing.T) {
 }
 
 func TestStatusInJSON(t *testing.T) {
-	status := stream.EventStatus{ID: stream.ID{Ms: 1763700000000}, Added: time.UnixMilli(1763700000000).UTC(), Event: "E",
-		Groups: []stream.EventInGroup{{Group: "g", State: stream.StateAcked},
-			{Group: "h", State: stream.StateHeld, Holding: &stream.Holding{Consumer: "c", Deliveries: 2}}}}
+	status := stream.EventStatus{
+		ID: stream.ID{Ms: 1763700000000}, Added: time.UnixMilli(1763700000000).UTC(), Event: "E",
+		Groups: []stream.EventInGroup{
+			{Group: "g", State: stream.StateAcked},
+			{Group: "h", State: stream.StateHeld, Holding: &stream.Holding{Consumer: "c", Deliveries: 2}},
+		},
+	}
 	got, err := json.Marshal(status)
 	want := `{"id":"1763700000000-0","added":"2025-11-21T04:40:00Z","in_stream":false,"event":"E","event_id":"","fields":null,` +
 		`"groups":[{"group":"g","state":"acked"},{"group":"h","state":"held","consumer":"c","deliveries":2,"idle_ms":0}]}`

@@ -64,8 +64,16 @@ func TestEventKeysDiffer(t *testing.T) {
 	t.Parallel()
 	seen := map[string][2]string{}
 	for _, pair := range [][2]string{
-		{"a", "b"}, {"a:b", ""}, {"", "a:b"}, {"a", "b:"}, {"a%3Ab", ""}, {"a%253Ab", ""}, {"a:", "b"}, {"a", ":b"},
-		{"a", strings.Repeat("x", 129)}, {"a", strings.Repeat("x", 130)},
+		{"a", "b"},
+		{"a:b", ""},
+		{"", "a:b"},
+		{"a", "b:"},
+		{"a%3Ab", ""},
+		{"a%253Ab", ""},
+		{"a:", "b"},
+		{"a", ":b"},
+		{"a", strings.Repeat("x", 129)},
+		{"a", strings.Repeat("x", 130)},
 	} {
 		key := eventKey(pair[0], pair[1])
 		if other, double := seen[key]; double {

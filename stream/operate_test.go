@@ -19,8 +19,10 @@ func (b bench) fail() stream.ID {
 	b.Helper()
 	delivery := b.read(b.a, 1)[0]
 	event, _ := stream.Decode(delivery.Entry, stream.DecodeOptions{})
-	owned, err := b.a.GiveUp(b.Context(), stream.GiveUp{ID: delivery.ID, Reason: stream.DeadPermanent, Error: "no \x01 stock",
-		Event: event.Name, EventID: event.ID})
+	owned, err := b.a.GiveUp(b.Context(), stream.GiveUp{
+		ID: delivery.ID, Reason: stream.DeadPermanent, Error: "no \x01 stock",
+		Event: event.Name, EventID: event.ID,
+	})
 	if err != nil || !owned {
 		b.Fatalf("give up %s: got owned %v, %v", delivery.ID, owned, err)
 	}
@@ -74,8 +76,10 @@ func TestDeadLetterIsShownAsItWas(t *testing.T) {
 		if !slices.Equal(got.Fields, wantFields) {
 			b.Errorf("fields: got %q, want %q", got.Fields, wantFields)
 		}
-		want := stream.DeadLetter{ID: got.ID, EntryID: entry, Reason: stream.DeadPermanent, Error: "no \ufffd stock", Deliveries: 1,
-			Consumer: "a", EventID: "7", At: got.At, Fields: got.Fields}
+		want := stream.DeadLetter{
+			ID: got.ID, EntryID: entry, Reason: stream.DeadPermanent, Error: "no \ufffd stock", Deliveries: 1,
+			Consumer: "a", EventID: "7", At: got.At, Fields: got.Fields,
+		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			b.Errorf("dead letter:\n got %+v\nwant %+v", got, want)
 		}
@@ -131,8 +135,10 @@ func TestDeadLettersArePagedFoundAndRemoved(t *testing.T) {
 
 func TestRequeuedEntryIsTheSameEvent(t *testing.T) {
 	entries := map[string][]string{
-		"all given": {"event", "E", "data", `{"a":1}`, "event_id", "7", "timestamp", "1763700000", "aggregate_id", "k",
-			"traceparent", "tp", "shop", "3"},
+		"all given": {
+			"event", "E", "data", `{"a":1}`, "event_id", "7", "timestamp", "1763700000", "aggregate_id", "k",
+			"traceparent", "tp", "shop", "3",
+		},
 		"bare":                     {"event", "E"},
 		"aliases":                  {"type", "E", "payload", "x", "ce_id", "7", "occurred_on", "2026-01-31T08:00:00Z", "subject", "k"},
 		"an id of the order":       {"event", "E", "id", "12"},
@@ -226,8 +232,10 @@ func TestRequeueTakesANameSetSince(t *testing.T) {
 	onEach(t, func(b bench) {
 		b.add("order_id", "5")
 		b.fail()
-		_, err := b.client.EnsureGroups(b.Context(), []stream.GroupSpec{{Name: "g",
-			Registration: stream.Registration{Events: []string{"*"}, Unnamed: "orders.created"}}})
+		_, err := b.client.EnsureGroups(b.Context(), []stream.GroupSpec{{
+			Name:         "g",
+			Registration: stream.Registration{Events: []string{"*"}, Unnamed: "orders.created"},
+		}})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -253,10 +261,12 @@ func TestRequeueCommandsSayWhatRequeueDoes(t *testing.T) {
 		if len(b.letters()) != 1 {
 			b.Fatal("the dead letter was touched")
 		}
-		want := []string{"MULTI",
+		want := []string{
+			"MULTI",
 			`XADD event_stream "*" event E data "{\"name\":\"O'Neil \\\"x\\\" \xe6\x9d\x8e\"}\x0a" event_id 7 timestamp 1763700000 ` +
 				`to g replay_of ` + entry.String(),
-			`XDEL {event_stream}:dead:g ` + letter.String(), "EXEC"}
+			`XDEL {event_stream}:dead:g ` + letter.String(), "EXEC",
+		}
 		for i, command := range commands {
 			if got := command.String(); got != want[i] {
 				b.Errorf("command %d:\n got %s\nwant %s", i, got, want[i])
@@ -306,8 +316,10 @@ func (b bench) length() int {
 }
 
 func TestDeadLetterInJSON(t *testing.T) {
-	letter := stream.DeadLetter{ID: stream.ID{Ms: 2, Seq: 1}, EntryID: stream.ID{Ms: 1}, Reason: "permanent",
-		At: time.UnixMilli(1763700000000).UTC(), Fields: []stream.Field{{Name: "event", Value: "E"}}}
+	letter := stream.DeadLetter{
+		ID: stream.ID{Ms: 2, Seq: 1}, EntryID: stream.ID{Ms: 1}, Reason: "permanent",
+		At: time.UnixMilli(1763700000000).UTC(), Fields: []stream.Field{{Name: "event", Value: "E"}},
+	}
 	got, err := json.Marshal(letter)
 	want := `{"id":"2-1","entry_id":"1-0","reason":"permanent","error":"","deliveries":0,"consumer":"",` +
 		`"at":"2025-11-21T04:40:00Z","event_id":"","fields":[{"name":"event","value":"E"}]}`

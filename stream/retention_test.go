@@ -94,8 +94,10 @@ func TestTrimKeepsWhatIsNeeded(t *testing.T) {
 			prepare: func(b bench, entries []stream.ID) {
 				b.read(b.a, 10)
 				b.ack(entries[0], entries[2], entries[3], entries[4])
-				_, err := b.a.Release(b.Context(), []stream.Release{{ID: entries[1], Deliveries: 1, Delay: time.Hour,
-					Reason: stream.RetryFailed}})
+				_, err := b.a.Release(b.Context(), []stream.Release{{
+					ID: entries[1], Deliveries: 1, Delay: time.Hour,
+					Reason: stream.RetryFailed,
+				}})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -201,8 +203,10 @@ func TestTrimSaysWhoHoldsBack(t *testing.T) {
 		b.ack(ids(b.read(b.a, 1))...)
 		b.do("HSET", b.client.Keys().Groups(), "lost", "{}", "lost:seen", "1763700000000")
 		got := b.trim(time.Minute, true).HeldBackBy
-		want := stream.HoldBack{Group: "lost", Needs: entry, Since: entry.Time().UTC(), Missing: true,
-			Seen: time.UnixMilli(1763700000000).UTC()}
+		want := stream.HoldBack{
+			Group: "lost", Needs: entry, Since: entry.Time().UTC(), Missing: true,
+			Seen: time.UnixMilli(1763700000000).UTC(),
+		}
 		if len(got) != 1 || got[0] != want {
 			b.Errorf("held back by:\n got %+v\nwant %+v", got, want)
 		}

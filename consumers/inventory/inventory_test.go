@@ -55,8 +55,10 @@ func line(product string, quantity int64) string {
 }
 
 func (s shop) order(eventID string, lines ...string) error {
-	return s.handler.Handle(s.Context(), &consumers.Delivery{Event: stream.Event{Name: "NEW_ORDER_RECEIVED", ID: eventID,
-		Data: []byte(`{"order_id":"` + eventID + `","items":[` + strings.Join(lines, ",") + `]}`)}})
+	return s.handler.Handle(s.Context(), &consumers.Delivery{Event: stream.Event{
+		Name: "NEW_ORDER_RECEIVED", ID: eventID,
+		Data: []byte(`{"order_id":"` + eventID + `","items":[` + strings.Join(lines, ",") + `]}`),
+	}})
 }
 
 func (s shop) hash(key string) map[string]string {
@@ -101,8 +103,10 @@ func TestReserveOncePerEvent(t *testing.T) {
 
 func TestNothingIsReservedWhereAnythingIsShort(t *testing.T) {
 	const long = "a product whose name goes on and on, far beyond what anybody would want to see in an error"
-	stock := map[string]string{"1": "100", "2": "3", "3": "-4", "4": "12.5", "5": "", "6": " 7", "7": "007", "8": "+8",
-		"9": "9223372036854775808", "10": "1e3", "11": "viel\nmehr", "12": "0", long: "0"}
+	stock := map[string]string{
+		"1": "100", "2": "3", "3": "-4", "4": "12.5", "5": "", "6": " 7", "7": "007", "8": "+8",
+		"9": "9223372036854775808", "10": "1e3", "11": "viel\nmehr", "12": "0", long: "0",
+	}
 	tests := []struct {
 		product string
 		want    string
@@ -291,8 +295,10 @@ func asJSON(text string) string {
 
 func TestBadDataIsPermanentAndRedisErrorsAreNot(t *testing.T) {
 	onEach(t, []any{"1", 100}, func(s shop) {
-		for _, data := range []string{``, `{}`, `[]`, `{"order_id":1,"items":[]}`, `{"order_id":1,"items":[{"product_id":1,"quantity":0}]}`,
-			`{"order_id":1,"items":[{"product_id":1,"quantity":-5}]}`, `{"order_id":1,"items":[{"product_id":1,"quantity":1.5}]}`} {
+		for _, data := range []string{
+			``, `{}`, `[]`, `{"order_id":1,"items":[]}`, `{"order_id":1,"items":[{"product_id":1,"quantity":0}]}`,
+			`{"order_id":1,"items":[{"product_id":1,"quantity":-5}]}`, `{"order_id":1,"items":[{"product_id":1,"quantity":1.5}]}`,
+		} {
 			err := s.handler.Handle(s.Context(), &consumers.Delivery{Event: stream.Event{Name: "E", ID: "1", Data: []byte(data)}})
 			if !isPermanent(err) {
 				s.Errorf("data %s: got %v, want a permanent error", data, err)
@@ -306,8 +312,10 @@ func TestBadDataIsPermanentAndRedisErrorsAreNot(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(s.Context())
 		cancel()
-		err := s.handler.Handle(ctx, &consumers.Delivery{Event: stream.Event{Name: "E", ID: "1",
-			Data: []byte(`{"order_id":1,"items":[{"product_id":1,"quantity":1}]}`)}})
+		err := s.handler.Handle(ctx, &consumers.Delivery{Event: stream.Event{
+			Name: "E", ID: "1",
+			Data: []byte(`{"order_id":1,"items":[{"product_id":1,"quantity":1}]}`),
+		}})
 		if err == nil || isPermanent(err) {
 			s.Errorf("no time left: got %v, want an error that is retried", err)
 		}
