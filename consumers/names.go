@@ -35,6 +35,10 @@ type names struct {
 	warned map[string]bool
 }
 
+func newNames(registered func(context.Context) (map[string]stream.Registration, error), log *zap.Logger, unwanted func()) *names {
+	return &names{registered: registered, log: log, unwanted: unwanted, wanted: map[string]bool{}, warned: map[string]bool{}}
+}
+
 // passedBy is told that group does not subscribe to an event.
 func (n *names) passedBy(ctx context.Context, group, name string) {
 	n.mu.Lock()
