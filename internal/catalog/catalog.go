@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -106,11 +107,11 @@ func (f *File) Select(names []string) (*File, error) {
 	var unknown []error
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			unknown = append(unknown, fmt.Errorf("no handler is called %s%s", quote(name), suggest(name, known)))
+			unknown = append(unknown, fmt.Errorf("no handler is called %s%s", quote(name), didYouMean(name, known)))
 		}
 	}
 	if len(unknown) > 0 {
-		return nil, errors.Join(unknown...)
+		return nil, fmt.Errorf("%w\nthe handlers are: %s", errors.Join(unknown...), strings.Join(known, ", "))
 	}
 	selected := &File{}
 	for _, spec := range f.Handlers {

@@ -96,7 +96,7 @@ func TestSelect(t *testing.T) {
 			[]string{"print_lable", "check_inventory", "webshop"},
 			nil,
 			"no handler is called \"print_lable\": did you mean print_label?\n" +
-				"no handler is called \"webshop\": expected one of check_inventory, print_work_order, print_label",
+				"no handler is called \"webshop\"\nthe handlers are: check_inventory, print_work_order, print_label",
 		},
 	}
 	for _, test := range tests {

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -212,10 +213,15 @@ func (s *section) finish() {
 
 // suggest ends a fault about an unknown name: the known one that was probably meant, else all of them.
 func suggest(name string, known []string) string {
+	return cmp.Or(didYouMean(name, known), ": expected "+oneOf(known))
+}
+
+// didYouMean names the known name that is near, where one is.
+func didYouMean(name string, known []string) string {
 	if nearest := stream.Nearest(name, known); nearest != "" {
 		return ": did you mean " + nearest + "?"
 	}
-	return ": expected " + oneOf(known)
+	return ""
 }
 
 // oneOf lists the names that would do.
