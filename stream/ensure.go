@@ -64,13 +64,11 @@ func (c *Client) EnsureGroups(ctx context.Context, specs []GroupSpec) ([]Ensured
 	}
 	ensured := make([]Ensured, len(specs))
 	for i, element := range reply {
-		pair, _ := element.([]any)
+		pair := replyList(element)
 		if len(pair) != 2 {
 			return nil, errUnexpectedReply
 		}
-		what, _ := pair[0].(string)
-		at, _ := pair[1].(string)
-		ensured[i] = Ensured{Name: specs[i].Name, What: what, At: at}
+		ensured[i] = Ensured{Name: specs[i].Name, What: replyText(pair[0]), At: replyText(pair[1])}
 	}
 	return ensured, nil
 }

@@ -52,3 +52,19 @@ func replyMap(list []any) map[string]string {
 	}
 	return values
 }
+
+// parseIDs reads a list of IDs.
+func parseIDs(reply []any) ([]ID, error) {
+	var ids []ID
+	for _, element := range reply {
+		id, err := ParseID(replyText(element))
+		if err != nil {
+			return nil, errUnexpectedReply
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// flag is how a script takes a yes or no.
+func flag(set bool) string { return strconv.Itoa(map[bool]int{true: 1}[set]) }

@@ -84,7 +84,7 @@ func parseSwept(reply []any, leaseEnds time.Time) (Swept, error) {
 	}
 	var swept Swept
 	var err error
-	if next, _ := reply[0].(string); next != "" {
+	if next := replyText(reply[0]); next != "" {
 		if swept.Next, err = ParseID(next); err != nil {
 			return Swept{}, errUnexpectedReply
 		}
@@ -95,32 +95,25 @@ func parseSwept(reply []any, leaseEnds time.Time) (Swept, error) {
 	if swept.Buried, err = parseBuried(reply[2]); err != nil {
 		return Swept{}, err
 	}
-	suspects, _ := reply[3].(int64)
-	swept.Suspects = int(suspects)
-	removed, _ := reply[4].([]any)
-	for _, element := range removed {
-		name, _ := element.(string)
-		swept.Removed = append(swept.Removed, name)
+	swept.Suspects = replyNumber(reply[3])
+	for _, name := range replyList(reply[4]) {
+		swept.Removed = append(swept.Removed, replyText(name))
 	}
 	return swept, nil
 }
 
 func parseBuried(reply any) ([]Buried, error) {
 	var buried []Buried
-	records, _ := reply.([]any)
-	for _, element := range records {
-		record, _ := element.([]any)
+	for _, element := range replyList(reply) {
+		record := replyList(element)
 		if len(record) != 3 {
 			return nil, errUnexpectedReply
 		}
-		text, _ := record[0].(string)
-		id, err := ParseID(text)
+		id, err := ParseID(replyText(record[0]))
 		if err != nil {
 			return nil, errUnexpectedReply
 		}
-		reason, _ := record[1].(string)
-		deliveries, _ := record[2].(int64)
-		buried = append(buried, Buried{ID: id, Reason: reason, Deliveries: int(deliveries)})
+		buried = append(buried, Buried{ID: id, Reason: replyText(record[1]), Deliveries: replyNumber(record[2])})
 	}
 	return buried, nil
 }

@@ -6,6 +6,9 @@ import (
 	"unicode/utf8"
 )
 
+// MaxErrorBytes is how much of an error is kept in a note or a dead letter.
+const MaxErrorBytes = 2048
+
 // CleanError makes text fit for a note, a dead letter, a log and a terminal: valid UTF-8, no control characters but line
 // breaks and tabs, at most MaxErrorBytes of it (the beginning and, of a longer one, the end).
 func CleanError(text string) string {

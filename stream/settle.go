@@ -1,0 +1,116 @@
+package stream
+
+import (
+	"context"
+	"time"
+)
+
+// Ack settles entries as done (XACK), whoever owns them, and returns how many were pending.
+func (g *Group) Ack(ctx context.Context, ids []ID) (int, error) {
+	args := make([]string, len(ids))
+	for i, id := range ids {
+		args[i] = id.String()
+	}
+	acked, err := g.client.write.XAck(ctx, g.client.keys.Stream(), g.name, args...).Result()
+	if err != nil {
+		return 0, g.failed("ack", err)
+	}
+	return int(acked), nil
+}
+
+// Settled is an entry whose handling has succeeded.
+type Settled struct {
+	ID ID
+	// Event and EventID make the dedupe marker; both are empty in a group that does not dedupe.
+	Event, EventID string
+}
+
+// AckOwned settles entries as done, drops their notes and, where keep is above zero, marks their events as done for that
+// long. It returns the entries that the consumer did not own any more; nothing was done for those.
+func (g *Group) AckOwned(ctx context.Context, settled []Settled, keep time.Duration) ([]ID, error) {
+	keys := []string{g.client.keys.Stream(), g.client.keys.Attempts(g.name)}
+	args := []any{g.name, g.consumer, keep.Milliseconds()}
+	for _, entry := range settled {
+		args = append(args, entry.ID.String())
+		if keep > 0 {
+			keys = append(keys, g.client.keys.Done(g.name, entry.Event, entry.EventID))
+		}
+	}
+	reply, err := g.client.run(ctx, g.client.scripts.ack, keys, args...).Slice()
+	if err != nil {
+		return nil, g.failed("ack", err)
+	}
+	return parseIDs(reply)
+}
+
+// Renew starts the leases of entries anew, without raising their delivery counts, and shows that the consumer lives. It
+// returns the entries that the consumer does not own any more. At most 100 entries a call keep the server responsive;
+// none is a bare sign of life.
+func (g *Group) Renew(ctx context.Context, ids []ID) (lost []ID, err error) {
+	args := []any{g.name, g.consumer}
+	for _, id := range ids {
+		args = append(args, id.String())
+	}
+	keys := append(g.settleKeys(), g.client.keys.Consumers(g.name))
+	reply, err := g.client.run(ctx, g.client.scripts.renew, keys, args...).Slice()
+	if err != nil {
+		return nil, g.failed("renew leases in", err)
+	}
+	return parseIDs(reply)
+}
+
+// Release is an entry that goes back: to be retried later, or because it was never started.
+type Release struct {
+	ID ID
+	// Deliveries is the delivery count that the entry is left with: one less than it had where it was not started.
+	Deliveries int
+	// Delay is how long it waits; zero is due at once.
+	Delay time.Duration
+	// Reason is one of the Retry constants, or "" where no try has failed and the note stays what it was.
+	Reason string
+	// Error is what the try failed with.
+	Error string
+}
+
+// Release moves entries to the consumer Waiting, each with its note of the failed try. It returns those that the consumer
+// did not own any more; nothing was done for them.
+func (g *Group) Release(ctx context.Context, releases []Release) (lost []ID, err error) {
+	args := []any{g.name, g.consumer, g.lease.Milliseconds()}
+	for _, release := range releases {
+		args = append(args, release.ID.String(), release.Deliveries, release.Delay.Milliseconds(),
+			release.Deliveries, release.Reason, CleanError(release.Error))
+	}
+	reply, err := g.client.run(ctx, g.client.scripts.release, g.settleKeys(), args...).Slice()
+	if err != nil {
+		return nil, g.failed("release", err)
+	}
+	return parseIDs(reply)
+}
+
+// GiveUp says why an entry becomes a dead letter.
+type GiveUp struct {
+	ID ID
+	// Reason is one of the Dead constants.
+	Reason string
+	// Error is what the last try failed with.
+	Error string
+	// Event and EventID are the event's, as far as it could be decoded.
+	Event, EventID string
+	// Deduped tells that a dedupe marker of the event has to go.
+	Deduped bool
+}
+
+// GiveUp writes the dead letter of an entry and acks it, in one step. owned is false, and nothing was done, where the
+// consumer did not own the entry any more.
+func (g *Group) GiveUp(ctx context.Context, letter GiveUp) (owned bool, err error) {
+	keys := g.settleKeys()
+	if letter.Deduped {
+		keys = append(keys, g.client.keys.Done(g.name, letter.Event, letter.EventID))
+	}
+	done, err := g.client.run(ctx, g.client.scripts.giveUp, keys, g.name, g.consumer, letter.ID.String(),
+		letter.Reason, CleanError(letter.Error), letter.EventID).Int()
+	if err != nil {
+		return false, g.failed("write a dead letter of", err)
+	}
+	return done == 1, nil
+}
