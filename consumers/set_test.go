@@ -432,3 +432,32 @@ func TestSurvivesAdministrators(t *testing.T) {
 		}
 	})
 }
+
+func TestWorksOnACluster(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, redistest.ClusterURL(redistest.StartCluster(t)))
+	flaky := group("flaky", func(_ context.Context, d *consumers.Delivery) error {
+		switch {
+		case d.Name == "POISON":
+			return consumers.Permanent(errors.New("poison"))
+		case d.Deliveries == 1:
+			return errors.New("once")
+		default:
+			return nil
+		}
+	})
+	deduped := group("deduped", succeed)
+	deduped.Dedupe = time.Hour
+	stop := b.run(nil, flaky, deduped)
+	good := b.add("event", "ORDER", "event_id", "1")
+	twin := b.add("event", "ORDER", "event_id", "1")
+	bad := b.add("event", "POISON")
+	b.wantOutcomes("flaky", good, "retried acked")
+	b.wantOutcomes("flaky", bad, "dead_lettered")
+	b.wantOutcomes("deduped", good, "acked")
+	b.wantOutcomes("deduped", twin, "skipped")
+	stop()
+	if left := append(b.consumersLeft("flaky"), b.consumersLeft("deduped")...); len(left) > 0 {
+		t.Errorf("consumers after the stop: got %v, want none", left)
+	}
+}

@@ -347,26 +347,11 @@ func TestOpenTLSWithClientCertificate(t *testing.T) {
 	}
 }
 
-// startCluster starts a Redis Cluster of three masters and returns one of the servers, and their addresses.
-func startCluster(t *testing.T) (one *redistest.Server, addresses []string) {
-	t.Helper()
-	for range 3 {
-		one = redistest.Start(t, "--cluster-enabled", "yes")
-		addresses = append(addresses, one.Addr())
-	}
-	create := exec.Command("redis-cli", append([]string{"--cluster", "create", "--cluster-yes"}, addresses...)...)
-	if printed, err := create.CombinedOutput(); err != nil {
-		t.Fatalf("create the cluster: %v\n%s", err, printed)
-	}
-	await(t, "the cluster is up", func() bool { return strings.Contains(one.CLI("cluster", "info"), "cluster_state:ok") })
-	return one, addresses
-}
-
 func TestOpenCluster(t *testing.T) {
 	t.Parallel()
-	one, addresses := startCluster(t)
-	checkPublishes(t, "redis-cluster://"+strings.Join(addresses, ","))
-	client := open(t, "redis-cluster://"+one.Addr())
+	servers := redistest.StartCluster(t)
+	checkPublishes(t, redistest.ClusterURL(servers))
+	client := open(t, redistest.ClusterURL(servers[:1]))
 	published := publish(t, client, Event{Name: "E", ID: "1"}, PublishOptions{})
 	got, err := client.Publish(t.Context(), Event{Name: "E", ID: "1"}, PublishOptions{Wait: 1, WaitTimeout: time.Millisecond})
 	if got.ID != published.ID || err == nil || !strings.Contains(err.Error(), "0 of 1") {
@@ -378,13 +363,13 @@ func TestOpenCluster(t *testing.T) {
 // again, and nobody would know that it ran twice.
 func TestClusterSendsScriptsOnce(t *testing.T) {
 	t.Parallel()
-	_, addresses := startCluster(t)
+	servers := redistest.StartCluster(t)
 	proxies := map[string]*redistest.Proxy{}
-	for _, address := range addresses {
-		proxies[address] = redistest.StartProxy(t, address)
+	for _, server := range servers {
+		proxies[server.Addr()] = redistest.StartProxy(t, server.Addr())
 	}
 	client, err := Open(Options{
-		URL: "redis-cluster://" + strings.Join(addresses, ","),
+		URL: redistest.ClusterURL(servers),
 		Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
 			var dialer net.Dialer
 			return dialer.DialContext(ctx, network, proxies[address].Addr())
