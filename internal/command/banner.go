@@ -13,19 +13,23 @@ import (
 // sampleOrder is what every built-in kind can handle.
 const sampleOrder = `{"order_id":12345,"customer_id":67890,"items":[{"product_id":1,"quantity":2}]}`
 
-// announce says what runs, in the log and, where somebody watches, with what to type next.
+// announce says what runs, in the log and, where somebody watches, with what to type next. The feed is still silent.
 func (s *service) announce() {
-	s.Logger.Info("running", zap.Strings("handlers", s.handlers.Names()), zap.String("from", s.handlers.source),
-		zap.String("redis", s.client.Address()), zap.String("stream", s.config.Stream), zap.String("http", s.admin.Addr()))
-	if s.feed == nil {
-		return
+	if !s.sharesTerminal() {
+		s.Logger.Info("running", zap.Strings("handlers", s.handlers.Names()), zap.String("from", s.handlers.source),
+			zap.String("redis", where(s.client)), zap.String("stream", s.config.Stream), zap.String("http", s.admin.Addr()))
 	}
-	s.feed.say(strings.Join([]string{s.summary(), s.firstSteps()}, "\n"))
+	if s.feed != nil {
+		s.println(s.summary())
+		s.println(s.firstSteps())
+	}
 }
 
 // announceStop says that no new work is begun.
 func (s *service) announceStop() {
-	s.Logger.Info("stopping", zap.Duration("grace", s.config.ShutdownGrace))
+	if !s.sharesTerminal() {
+		s.Logger.Info("stopping", zap.Duration("grace", s.config.ShutdownGrace))
+	}
 	if s.feed != nil {
 		s.feed.say(fmt.Sprintf("\nStopping: what has begun may take %s more. Ctrl-C again ends at once.",
 			Spell(s.config.ShutdownGrace)))
@@ -35,7 +39,7 @@ func (s *service) announceStop() {
 func (s *service) summary() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "\nMillrace runs %s on the stream %s at %s",
-		whole(len(s.handlers.Handlers), "handler"), s.config.Stream, s.client.Address())
+		whole(len(s.handlers.Handlers), "handler"), s.config.Stream, where(s.client))
 	if s.embedded != nil {
 		text.WriteString(",\nin memory only: everything is gone when it stops")
 	}
@@ -47,11 +51,11 @@ func (s *service) summary() string {
 	for _, spec := range s.handlers.Handlers {
 		fmt.Fprintf(&text, "  %-*s   %-9s   %s\n", width, spec.Name, spec.Kind, strings.Join(spec.Events, ", "))
 	}
-	text.WriteString("\n")
+	text.WriteByte('\n')
 	if s.handlers.hasKind("label", "workorder") && s.handlers.source == builtInSource {
 		text.WriteString("Files are printed to   ./printed\n")
 	}
-	fmt.Fprintf(&text, "Health and metrics     http://%s\n", s.admin.Addr())
+	fmt.Fprintf(&text, "Health and metrics     http://%s", s.admin.Addr())
 	return text.String()
 }
 
@@ -59,8 +63,8 @@ func (s *service) summary() string {
 func (s *service) firstSteps() string {
 	event, data := s.sample()
 	xadd := stream.Command{"XADD", s.config.Stream, "*", "event", event}
-	lines := []string{"Add an event, from any Redis client:", ""}
-	if host, port, plain := plainServer(s.client.Address()); plain {
+	lines := []string{"\nAdd an event, from any Redis client:", ""}
+	if host, port, plain := plainServer(where(s.client)); plain {
 		lines = append(lines,
 			fmt.Sprintf("  redis-cli%s -p %s %s data '%s'", hostFlag(host), port, shellWords(xadd), data), "",
 			fmt.Sprintf(`  php -r '$r = new Redis(); $r->connect("%s", %s); $r->xAdd("%s", "*", ["event" => "%s", "data" => json_encode(%s)]);'`,

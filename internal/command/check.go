@@ -119,7 +119,7 @@ func (p *program) redisAddress() string {
 		return ""
 	}
 	defer client.Close()
-	return client.Address()
+	return where(client)
 }
 
 func (p *program) printChecked(found handlers) {

@@ -108,7 +108,7 @@ func invocation(path string) string {
 	if strings.Contains(filepath.ToSlash(path), "/go-build") {
 		return "go run ."
 	}
-	return filepath.Base(path)
+	return path
 }
 
 // complain prints an error, a line for each fault that it joins. Text from Redis cannot play tricks on the terminal.
@@ -136,11 +136,19 @@ func (p *program) config() (Config, error) {
 	return p.Config, nil
 }
 
+// misuse is a usageError that says of which command, and where to read more.
+func misuse(command *cobra.Command, fault string) error {
+	if command.HasParent() {
+		fault = strings.TrimPrefix(command.CommandPath(), command.Root().Name()+" ") + ": " + fault
+	}
+	return usage("%s: see `%s --help`", fault, command.CommandPath())
+}
+
 // between accepts from least to most arguments; words say what they are.
 func between(least, most int, words string) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {
-			return usage("%s: expected %s: see `%s --help`", command.CommandPath(), words, command.CommandPath())
+			return misuse(command, "expected "+words)
 		}
 		return nil
 	}

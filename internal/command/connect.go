@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
@@ -44,13 +45,16 @@ func (p *program) reach(ctx context.Context, client *stream.Client) error {
 		return nil
 	case errors.Is(err, syscall.ECONNREFUSED) && p.Config.RedisURL == "":
 		return fmt.Errorf("nothing answers at %s: `millrace run`, which starts the embedded server there, is probably not "+
-			"running: start it, or set MILLRACE_REDIS_URL to use a Redis", client.Address())
+			"running: start it, or set MILLRACE_REDIS_URL to use a Redis", where(client))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nothing answers at %s: is Redis running, and MILLRACE_REDIS_URL right?", client.Address())
+		return fmt.Errorf("nothing answers at %s: is Redis running, and MILLRACE_REDIS_URL right?", where(client))
 	case errors.Is(limited.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("no answer from %s within %s: is MILLRACE_REDIS_URL right, and can this machine reach it? (%w)",
-			client.Address(), Spell(patience), err)
+			where(client), Spell(patience), err)
 	default:
-		return fmt.Errorf("%s: %w", client.Address(), err)
+		return fmt.Errorf("%s: %w", where(client), err)
 	}
 }
+
+// where is the Redis of a client, for people: the database that everybody uses goes without saying.
+func where(client *stream.Client) string { return strings.TrimSuffix(client.Address(), "/0") }

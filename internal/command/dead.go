@@ -16,7 +16,7 @@ func (p *program) deadCommand() *cobra.Command {
 		Short: "Show, requeue or remove what a group has given up",
 		Args:  noSuchCommand,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return usage("%s: expected ls, show, requeue or rm: see `%s --help`", command.CommandPath(), command.CommandPath())
+			return misuse(command, "expected ls, show, requeue or rm")
 		},
 	}
 	dead.AddCommand(p.deadListCommand(), p.deadShowCommand(), p.deadRequeueCommand(), p.deadRemoveCommand())
@@ -41,7 +41,7 @@ func (p *program) deadListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return p.listDead(ctx, client, args[0], letters, next, output)
+				return p.listDead(ctx, client, args[0], reason, letters, next, output)
 			})
 		},
 	}
@@ -86,7 +86,8 @@ func deadLetters(
 }
 
 func (p *program) listDead(
-	ctx context.Context, client *stream.Client, group string, letters []stream.DeadLetter, next stream.ID, output output,
+	ctx context.Context, client *stream.Client, group, reason string, letters []stream.DeadLetter, next stream.ID,
+	output output,
 ) error {
 	if len(letters) == 0 {
 		// A group that has ended leaves its dead letters behind, so only an empty list asks whether there is such a group.
@@ -98,7 +99,7 @@ func (p *program) listDead(
 		return p.printJSON(letters)
 	}
 	if len(letters) == 0 {
-		p.printf("No such dead letters in %s.\n", oneLine(group))
+		p.printf("No dead letters in %s%s.\n", oneLine(group), ofReason(reason))
 		return nil
 	}
 	p.printDead(time.Now(), letters)
@@ -106,12 +107,21 @@ func (p *program) listDead(
 	return nil
 }
 
+// ofReason is which letters were looked for, for the end of a sentence.
+func ofReason(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " of the reason " + oneLine(reason)
+}
+
 func (p *program) printDead(now time.Time, letters []stream.DeadLetter) {
 	rows := make([][]string, len(letters))
 	for i, letter := range letters {
 		rows[i] = []string{
 			letter.ID.String(), ago(now, letter.At), entryOf(letter), brief(orDash(eventOf(letter).Name), 40),
-			orDash(oneLine(letter.Reason)), digits(letter.Deliveries), brief(orDash(letter.Error), 60),
+			orDash(oneLine(letter.Reason)), digits(letter.Deliveries),
+			brief(orDash(withoutReason(letter.Reason, letter.Error)), 60),
 		}
 	}
 	p.printTable(columns("ID", "GIVEN UP", "ENTRY", "EVENT", "REASON", "#DELIVERIES", "ERROR"), rows)
@@ -170,9 +180,7 @@ func (p *program) printLetter(now time.Time, group string, letter stream.DeadLet
 		[2]string{"reason", oneLine(letter.Reason)},
 		[2]string{"deliveries", digits(letter.Deliveries)},
 		[2]string{"consumer", brief(letter.Consumer, 100)},
+		[2]string{"error", stream.CleanError(letter.Error)},
 	)
-	if letter.Error != "" {
-		p.printf("\nerror\n%s\n", indented(letter.Error))
-	}
 	p.printFields(letter.Fields)
 }

@@ -83,7 +83,7 @@ func (p *program) changeDead(ctx context.Context, args []string, change *deadCha
 			return err
 		}
 		if len(letters) == 0 {
-			return p.listDead(ctx, client, group, letters, stream.ID{}, change.output)
+			return p.listDead(ctx, client, group, change.reason, letters, stream.ID{}, change.output)
 		}
 		return act(ctx, client, group, letters, change)
 	})
@@ -113,14 +113,17 @@ func chosenLetters(
 // mostPlanned is how many letters a plan lists.
 const mostPlanned = 20
 
-// planDead prints what is to be done with letters.
-func (p *program) planDead(what string, letters []stream.DeadLetter) {
-	p.printf("%s %s:\n\n", what, whole(len(letters), "dead letter"))
+// planDead prints what is to be done with letters, and does nothing.
+func (p *program) planDead(what string, letters []stream.DeadLetter, output output) error {
+	if output.isJSON() {
+		return p.printJSON(letters)
+	}
+	p.printf("%s %s:\n\n", whole(len(letters), "dead letter"), what)
 	p.printDead(time.Now(), letters[:min(len(letters), mostPlanned)])
 	if more := len(letters) - mostPlanned; more > 0 {
 		p.printf("... and %s more\n", digits(more))
 	}
-	p.planned()
+	return nil
 }
 
 func letterIDs(letters []stream.DeadLetter) []stream.ID {
@@ -145,16 +148,36 @@ func (p *program) requeueDead(
 		}
 		p.printRedis("requeue does each pair in one script, which adds nothing where the dead letter is gone", commands...)
 		for _, letter := range without {
-			p.printf("# %s: %s\n", letter.ID, notRequeued(letter))
+			p.printf("# %s: %s\n", letter.ID, becameOf(letter))
 		}
 		return nil
 	}
 	if !change.confirmed {
-		p.planDead(fmt.Sprintf("Requeue for %s alone", group), letters)
-		return nil
+		return p.planRequeue(ctx, client, group, letters, change.output)
 	}
 	requeued, err := client.Requeue(ctx, group, ids)
 	return p.reportRequeued(requeued, err, change.output)
+}
+
+// planRequeue prints what is to be requeued, and what cannot be.
+func (p *program) planRequeue(
+	ctx context.Context, client *stream.Client, group string, letters []stream.DeadLetter, output output,
+) error {
+	_, without, err := client.RequeueCommands(ctx, group, letterIDs(letters))
+	if err != nil {
+		return err
+	}
+	if err := p.planDead("to hand to "+group+" once more, and to no other group", letters, output); err != nil {
+		return err
+	}
+	if len(without) > 0 && !output.isJSON() {
+		p.println()
+		for _, letter := range without {
+			p.printf("%s   %s\n", letter.ID, becameOf(letter))
+		}
+	}
+	p.planned()
+	return nil
 }
 
 // reportRequeued prints what became of each letter, also of those before an error.
@@ -171,7 +194,7 @@ func (p *program) reportRequeued(requeued []stream.Requeued, err error, output o
 		}
 	} else {
 		for _, letter := range requeued {
-			p.printf("%s   %s\n", letter.ID, notRequeued(letter))
+			p.printf("%s   %s\n", letter.ID, becameOf(letter))
 		}
 	}
 	if err == nil && refused > 0 {
@@ -180,8 +203,8 @@ func (p *program) reportRequeued(requeued []stream.Requeued, err error, output o
 	return err
 }
 
-// notRequeued is what became of a letter.
-func notRequeued(letter stream.Requeued) string {
+// becameOf is what became of a letter.
+func becameOf(letter stream.Requeued) string {
 	switch {
 	case letter.Gone:
 		return "is gone: it was requeued or removed before"
@@ -201,8 +224,9 @@ func (p *program) removeDead(
 		return nil
 	}
 	if !change.confirmed {
-		p.planDead("Remove for good", letters)
-		return nil
+		err := p.planDead("to remove for good", letters, change.output)
+		p.planned()
+		return err
 	}
 	removed, err := client.RemoveDead(ctx, group, ids)
 	if err != nil {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -119,12 +120,26 @@ func fault(holding stream.Holding) string {
 	if holding.Reason == "" && holding.Error == "" {
 		return ""
 	}
-	return fmt.Sprintf("; %s: %s", oneLine(holding.Reason), brief(holding.Error, 300))
+	return fmt.Sprintf("; %s: %s", oneLine(holding.Reason), brief(withoutReason(holding.Reason, holding.Error), 300))
 }
 
-// printFields prints an entry's fields as its producer sent them.
-func (p *program) printFields(fields []stream.Field) {
-	for _, field := range fields {
-		p.printf("\n%s\n%s\n", brief(field.Name, 100), strings.TrimRight(indented(field.Value), "\n "))
+// withoutReason is an error without the reason that some begin with, for where that stands already.
+func withoutReason(reason, text string) string {
+	if reason == "" {
+		return text
 	}
+	return strings.TrimPrefix(text, reason+": ")
+}
+
+// printFields prints an entry's fields as its producer sent them. A value of several lines keeps to its column.
+func (p *program) printFields(fields []stream.Field) {
+	if len(fields) == 0 {
+		return
+	}
+	facts := make([][2]string, len(fields))
+	for i, field := range fields {
+		facts[i] = [2]string{"  " + brief(field.Name, 30), cmp.Or(stream.CleanError(field.Value), `""`)}
+	}
+	p.println("\nfields")
+	p.printFacts(facts...)
 }

@@ -60,7 +60,7 @@ func (f *feed) outcome(result consumers.Result) {
 
 func (f *feed) line(now time.Time, result consumers.Result) string {
 	return fmt.Sprintf("%s  %-*s  %-8s  %s  %s  %s", now.Format("15:04:05"), f.width, result.Group,
-		outcomeWords[result.Outcome], brief(orDash(result.Event), 40), result.EntryID, ending(result))
+		outcomeWords[result.Outcome], result.EntryID, brief(orDash(result.Event), 40), ending(result))
 }
 
 // outcomeWords are the outcomes as people say them.
@@ -76,7 +76,7 @@ var outcomeWords = map[consumers.Outcome]string{
 func ending(result consumers.Result) string {
 	took, fault := "in "+roughly(result.Took), ""
 	if result.Err != nil {
-		fault = brief(result.Err.Error(), 300)
+		fault = brief(withoutReason(result.Reason, result.Err.Error()), 200)
 	}
 	switch result.Outcome {
 	case consumers.Retried:

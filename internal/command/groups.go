@@ -45,7 +45,7 @@ func (p *program) listGroups(ctx context.Context, client *stream.Client, output 
 	}
 	if len(status.Groups) == 0 {
 		p.printf("No groups on the stream %s at %s yet: `%s run` creates one for each handler.\n",
-			status.Stream, client.Address(), p.name)
+			status.Stream, where(client), p.name)
 		return nil
 	}
 	rows := make([][]string, len(status.Groups))

@@ -46,7 +46,7 @@ func (p *program) removeGroup(ctx context.Context, client *stream.Client, name s
 	}
 	running := alive(group)
 	if confirmed && running > 0 {
-		return fmt.Errorf("group %s: %s of it run and would create it again: stop its handler first", name,
+		return fmt.Errorf("end group %s: it is running, with %s, and would be created again: stop its handler first", name,
 			whole(running, "consumer"))
 	}
 	p.planGroupRemoval(client, group)
@@ -63,7 +63,7 @@ func (p *program) removeGroup(ctx context.Context, client *stream.Client, name s
 	if err != nil {
 		return fmt.Errorf("end group %s: %w", name, err)
 	}
-	p.printf("\nThe group %s has ended.\n", name)
+	p.println("\nDone.")
 	return nil
 }
 
@@ -84,20 +84,25 @@ func groupRemoval(keys stream.Keys, group stream.GroupStatus) []stream.Command {
 }
 
 func (p *program) planGroupRemoval(client *stream.Client, group stream.GroupStatus) {
-	p.printf("Ending the group %s of the stream %s:\n", oneLine(group.Name), client.Keys().Stream())
-	unread := digits(group.Lag)
+	p.printf("Ending the group %s of the stream %s.\n\n", oneLine(group.Name), client.Keys().Stream())
+	pending, unread, dead, running := "none", "none", "none", "none"
+	if group.Pending > 0 {
+		pending = fmt.Sprintf("%s, %s of them waiting for a retry: never handled", digits(group.Pending), digits(group.Waiting))
+	}
+	if group.Lag > 0 {
+		unread = digits(group.Lag) + ": never handled"
+	}
 	if group.LagIsEstimate {
 		unread = "about " + unread
 	}
-	p.printf("  %s pending, %s of them waiting for a retry, will not be handled\n", whole(group.Pending, "entry"),
-		digits(group.Waiting))
-	p.printf("  %s entries that it has not read will not be handled\n", unread)
 	if group.Dead > 0 {
-		p.printf("  %s stay in %s\n", whole(group.Dead, "dead letter"), client.Keys().Dead(group.Name))
+		dead = fmt.Sprintf("%s, kept in %s", digits(group.Dead), client.Keys().Dead(group.Name))
 	}
-	if running := alive(group); running > 0 {
-		p.printf("  %s of it run: stop the handler first\n", whole(running, "consumer"))
+	if count := alive(group); count > 0 {
+		running = digits(count) + ": stop the handler first, or it creates the group again"
 	}
+	p.printFacts([2]string{"pending", pending}, [2]string{"not read", unread}, [2]string{"dead letters", dead},
+		[2]string{"consumers running", running})
 }
 
 func anyWords(command stream.Command) []any {

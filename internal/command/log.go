@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -54,6 +55,27 @@ func (e consoleEncoder) Clone() zapcore.Encoder { return consoleEncoder{e.Encode
 func (e consoleEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
 	entry.Message = oneLine(entry.Message)
 	return e.Encoder.EncodeEntry(entry, fields)
+}
+
+// outcomeLines are what a consumers.Set logs of single deliveries.
+var outcomeLines = []string{
+	"retried later", "gave up: the event is a dead letter now", "lost the lease: another consumer owns the entry now",
+}
+
+// withoutOutcomes leaves the lines of single deliveries out, for a terminal on which a feed shows the same.
+type withoutOutcomes struct{ zapcore.Core }
+
+// With returns a copy with fields of its own.
+func (c withoutOutcomes) With(fields []zapcore.Field) zapcore.Core {
+	return withoutOutcomes{c.Core.With(fields)}
+}
+
+// Check passes on what is to be logged.
+func (c withoutOutcomes) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if slices.Contains(outcomeLines, entry.Message) {
+		return checked
+	}
+	return c.Core.Check(entry, checked)
 }
 
 // isTerminal tells whether w is a terminal, or another device that shows what it is sent.

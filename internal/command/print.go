@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -112,18 +113,16 @@ func plain() table.Style {
 	return style
 }
 
-// printFacts prints what belongs to names, one fact a line; facts without a value are left out.
+// printFacts prints what belongs to names, below one another; facts without a value are left out.
 func (p *program) printFacts(facts ...[2]string) {
+	facts = slices.DeleteFunc(facts, func(fact [2]string) bool { return fact[1] == "" })
 	width := 0
 	for _, fact := range facts {
-		if fact[1] != "" {
-			width = max(width, len(fact[0]))
-		}
+		width = max(width, text.StringWidth(fact[0]))
 	}
 	for _, fact := range facts {
-		if fact[1] != "" {
-			p.printf("%-*s   %s\n", width, fact[0], fact[1])
-		}
+		value := strings.ReplaceAll(strings.TrimSpace(fact[1]), "\n", "\n"+strings.Repeat(" ", width+3))
+		p.printf("%s   %s\n", text.Pad(fact[0], width, ' '), value)
 	}
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -111,10 +112,10 @@ func (p *program) readEvent(args []string, publishing *publishing) (err error) {
 	if len(args) == 1 {
 		return nil
 	}
-	if event.Data, err = p.readData(args[1]); err != nil {
+	if event.Data, err = p.readData(args[1]); err != nil || publishing.raw {
 		return err
 	}
-	if !publishing.raw && !json.Valid(event.Data) {
+	if event.Data = bytes.TrimSpace(event.Data); !json.Valid(event.Data) {
 		return usage("the data is no JSON: %s; give --raw to publish it as it is", jsonFault(event.Data))
 	}
 	return nil

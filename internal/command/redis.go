@@ -1,6 +1,8 @@
 package command
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/millrace/millrace/stream"
@@ -26,5 +28,5 @@ func (p *program) printRedis(remark string, commands ...stream.Command) {
 	}
 }
 
-// planned ends a plan that was not carried out.
-func (p *program) planned() { p.println("\nNothing was done: add --yes to do it.") }
+// planned ends a plan that was not carried out. Standard output is kept for what was asked.
+func (p *program) planned() { fmt.Fprintln(p.Stderr, "\nNothing was done: add --yes to do it.") }

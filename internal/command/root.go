@@ -32,9 +32,7 @@ func (p *program) root() *cobra.Command {
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
-	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
-		return usage("%s: %w: see `%s --help`", command.CommandPath(), err, command.CommandPath())
-	})
+	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error { return misuse(command, err.Error()) })
 	root.AddCommand(
 		p.runCommand(), p.publishCommand(), p.groupsCommand(), p.pendingCommand(), p.eventCommand(), p.deadCommand(),
 		p.trimCommand(), p.checkCommand(), p.versionCommand(),

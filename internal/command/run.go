@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/millrace/millrace/consumers"
 	"github.com/millrace/millrace/consumers/inventory"
@@ -142,11 +143,17 @@ func (s *service) makeSet() error {
 	if s.feed != nil {
 		options.Observe = s.feed.outcome
 	}
+	if s.sharesTerminal() {
+		options.Logger = s.Logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return withoutOutcomes{core} }))
+	}
 	if s.set, err = consumers.NewSet(s.client, options, groups...); err != nil {
 		return &usageError{err}
 	}
 	return nil
 }
+
+// sharesTerminal tells whether log and feed are read by the same person, who wants to read everything once.
+func (s *service) sharesTerminal() bool { return s.feed != nil && isTerminal(s.Stderr) }
 
 // listen takes the port for health and metrics. A service that has been told to stop is not ready any more.
 func (s *service) listen(ctx context.Context) error {

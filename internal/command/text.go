@@ -102,8 +102,3 @@ func digits(number int) string {
 	}
 	return digits(number/1000) + "," + itoa(1000 + number%1000)[1:]
 }
-
-// indented puts spaces before each line of text from outside. Of a long one the beginning and the end are kept.
-func indented(words string) string {
-	return "  " + strings.ReplaceAll(stream.CleanError(words), "\n", "\n  ")
-}

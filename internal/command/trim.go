@@ -20,13 +20,13 @@ func (p *program) trimCommand() *cobra.Command {
 			"has not finished, stays. The service does this by itself every minute.",
 		Args: between(0, 0, "no arguments"),
 		RunE: func(command *cobra.Command, _ []string) error {
+			if !command.Flags().Changed("retention") {
+				retention = p.Config.Retention
+			}
+			if retention < 0 {
+				return usage("--retention: expected zero or more, got %s", Spell(retention))
+			}
 			return p.withClient(command.Context(), func(ctx context.Context, client *stream.Client) error {
-				if !command.Flags().Changed("retention") {
-					retention = p.Config.Retention
-				}
-				if retention < 0 {
-					return usage("--retention: expected zero or more, got %s", Spell(retention))
-				}
 				return p.trim(ctx, client, trimming{retention, confirmed, printRedis, output})
 			})
 		},
@@ -55,7 +55,10 @@ func (p *program) trim(ctx context.Context, client *stream.Client, trimming trim
 		return nil
 	}
 	if trimming.output.isJSON() {
-		return p.printJSON(trimmed)
+		return p.printJSON(struct {
+			stream.Trimmed
+			Done bool `json:"done"`
+		}{trimmed, trimming.confirmed})
 	}
 	p.printTrimmed(trimmed, trimming)
 	return nil
@@ -84,7 +87,7 @@ func (p *program) printTrimmed(trimmed stream.Trimmed, trimming trimming) {
 		p.printf("To remove: %s.\n", finished)
 	}
 	if len(trimmed.HeldBackBy) > 0 {
-		p.println("\nOlder entries stay, because these groups need them:")
+		p.println("\nThese groups hold it back, because they have not finished what is older:")
 		p.println()
 		p.printHoldBacks(time.Now(), trimmed.HeldBackBy)
 	}
@@ -107,5 +110,5 @@ func (p *program) printHoldBacks(now time.Time, held []stream.HoldBack) {
 		rows[i] = []string{oneLine(group.Group), state, group.Needs.String(), ago(now, group.Since), seen}
 	}
 	p.printTable(columns("GROUP", "STATE", "NEEDS", "ADDED", "LAST AT WORK"), rows)
-	p.printf("\nA group that nobody will run again is ended by `%s groups rm GROUP`.\n", p.name)
+	p.printf("\nA group that nobody will run again is ended by: %s groups rm GROUP\n", p.name)
 }
