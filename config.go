@@ -86,11 +86,9 @@ func (s *settings) config() command.Config {
 func parseSettings(values map[string]string) (settings, map[string]error) {
 	faults := map[string]error{}
 	read, err := parse(values)
-	var several env.AggregateError
-	if errors.As(err, &several) {
+	if several, isSeveral := errors.AsType[env.AggregateError](err); isSeveral {
 		for _, single := range several.Errors {
-			var fault env.ParseError
-			if errors.As(single, &fault) {
+			if fault, isFault := errors.AsType[env.ParseError](single); isFault {
 				faults[variableOf(fault.Name)] = fault.Err
 			}
 		}

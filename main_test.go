@@ -135,10 +135,19 @@ func TestTryingOut(t *testing.T) {
 func commandsOnEmbedded(t *testing.T, address, id string) {
 	t.Helper()
 	commands := [][]string{
-		{"groups"}, {"pending", "print_label"}, {"event", id}, {"dead", "ls", "check_inventory"}, {"trim"}, {"trim", "--yes"},
-		{"publish", "NEW_ORDER_RECEIVED", "{}", "--id", "7"}, {"dead", "requeue", "check_inventory", "--all", "--yes"},
-		{"dead", "requeue", "check_inventory", "--all", "--print-redis"}, {"groups", "rm", "print_label"}, {"groups", "rm", "foreign", "--yes"},
-		{"dead", "rm", "check_inventory", "--all", "--yes"}, {"check"},
+		{"groups"},
+		{"pending", "print_label"},
+		{"event", id},
+		{"dead", "ls", "check_inventory"},
+		{"trim"},
+		{"trim", "--yes"},
+		{"publish", "NEW_ORDER_RECEIVED", "{}", "--id", "7"},
+		{"dead", "requeue", "check_inventory", "--all", "--yes"},
+		{"dead", "requeue", "check_inventory", "--all", "--print-redis"},
+		{"groups", "rm", "print_label"},
+		{"groups", "rm", "foreign", "--yes"},
+		{"dead", "rm", "check_inventory", "--all", "--yes"},
+		{"check"},
 	}
 	for _, args := range commands {
 		var stdout, stderr screen

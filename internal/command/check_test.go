@@ -18,8 +18,10 @@ func checkConfig(t *testing.T, content string) Config {
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Config{RedisURL: "redis://:hunter2@127.0.0.1:1", Stream: "s", HandlersFile: path, Concurrency: 4,
-		Timeout: time.Minute, MaxDeliveries: 3, BackoffMin: time.Second, BackoffMax: time.Hour, MaxEventBytes: 1000}
+	return Config{
+		RedisURL: "redis://:hunter2@127.0.0.1:1", Stream: "s", HandlersFile: path, Concurrency: 4,
+		Timeout: time.Minute, MaxDeliveries: 3, BackoffMin: time.Second, BackoffMax: time.Hour, MaxEventBytes: 1000,
+	}
 }
 
 func TestCheck(t *testing.T) {
@@ -62,8 +64,10 @@ func TestCheckNamesEveryFault(t *testing.T) {
 		Config: config, ConfigFaults: errors.New("MILLRACE_LEASE: expected a duration\nMILLRACE_STREAM: no"),
 		Warnings: []string{"MILLRACE_X is not known"}, Logger: zap.NewNop(), Stdout: &stdout, Stderr: &stderr,
 	})
-	for _, fault := range []string{"warning: MILLRACE_X is not known\n", "millrace: MILLRACE_LEASE: expected a duration\n",
-		"millrace: MILLRACE_STREAM: no\n", ":3: labels: run", ":4: labels: timeout", "labels: events"} {
+	for _, fault := range []string{
+		"warning: MILLRACE_X is not known\n", "millrace: MILLRACE_LEASE: expected a duration\n",
+		"millrace: MILLRACE_STREAM: no\n", ":3: labels: run", ":4: labels: timeout", "labels: events",
+	} {
 		if !strings.Contains(stderr.String(), fault) {
 			t.Errorf("stderr lacks %q:\n%s", fault, stderr.String())
 		}

@@ -18,8 +18,10 @@ func TestPending(t *testing.T) {
 		b.want("Nothing is pending in labels.", "pending", "labels")
 		consumer := b.read("labels", 3)
 		id, _ := stream.ParseID(second)
-		_, err := consumer.Release(b.Context(), []stream.Release{{ID: id, Deliveries: 1, Delay: 90 * time.Minute,
-			Reason: stream.RetryFailed, Error: "no\nprinter \x1b[31m"}})
+		_, err := consumer.Release(b.Context(), []stream.Release{{
+			ID: id, Deliveries: 1, Delay: 90 * time.Minute,
+			Reason: stream.RetryFailed, Error: "no\nprinter \x1b[31m",
+		}})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,50 +12,71 @@ import (
 // feedLines is how many lines may wait for a slow terminal; what comes after them is counted and not printed.
 const feedLines = 1000
 
-// feed prints what came of each event, for somebody who watches. It never holds up a handler.
+// feedPatience is how long the last lines may take when the service has stopped.
+const feedPatience = time.Second
+
+// feed prints what came of each event, for somebody who watches. It never holds up a handler, nor the end of the service.
 type feed struct {
 	width   int // of the longest handler's name
 	lines   chan string
 	dropped atomic.Int64
-	printed sync.WaitGroup
+	end     chan struct{} // closed by close
+	printed chan struct{} // closed when the last line is printed
 }
 
 // startFeed prints to w until close.
 func startFeed(w io.Writer, names []string) *feed {
-	f := &feed{lines: make(chan string, feedLines)}
+	f := &feed{lines: make(chan string, feedLines), end: make(chan struct{}), printed: make(chan struct{})}
 	for _, name := range names {
 		f.width = max(f.width, len(name))
 	}
-	f.printed.Go(func() { f.print(w) })
+	go f.run(w)
 	return f
 }
 
-// close prints what is left and returns when that is done. Nothing may be said after it.
+// close prints what is left and returns, at the latest after feedPatience: a terminal that takes nothing is given up.
+// What is said after it is not printed.
 func (f *feed) close() {
-	close(f.lines)
-	f.printed.Wait()
+	close(f.end)
+	select {
+	case <-f.printed:
+	case <-time.After(feedPatience):
+	}
 }
 
-func (f *feed) print(w io.Writer) {
-	for line := range f.lines {
-		fmt.Fprintln(w, line)
-		if dropped := f.dropped.Swap(0); dropped > 0 {
-			fmt.Fprintf(w, "... and %s that this terminal was too slow for\n", whole(int(dropped), "line"))
+func (f *feed) run(w io.Writer) {
+	defer close(f.printed)
+	for {
+		select {
+		case line := <-f.lines:
+			f.print(w, line)
+		case <-f.end:
+			for range len(f.lines) {
+				f.print(w, <-f.lines)
+			}
+			return
 		}
 	}
 }
 
-// say prints a line, after those before it.
-func (f *feed) say(line string) { f.lines <- line }
+func (f *feed) print(w io.Writer, line string) {
+	fmt.Fprintln(w, line)
+	if dropped := f.dropped.Swap(0); dropped > 0 {
+		fmt.Fprintf(w, "... and %s that this terminal was too slow for\n", whole(int(dropped), "line"))
+	}
+}
 
-// outcome prints one result.
-func (f *feed) outcome(result consumers.Result) {
+// say prints a line after those before it. It does not block.
+func (f *feed) say(line string) {
 	select {
-	case f.lines <- f.line(time.Now(), result):
+	case f.lines <- line:
 	default:
 		f.dropped.Add(1)
 	}
 }
+
+// outcome prints one result.
+func (f *feed) outcome(result consumers.Result) { f.say(f.line(time.Now(), result)) }
 
 func (f *feed) line(now time.Time, result consumers.Result) string {
 	return fmt.Sprintf("%s  %-*s  %-8s  %s  %s  %s", now.Format("15:04:05"), f.width, result.Group,

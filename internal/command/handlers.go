@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/millrace/millrace/claim"
 	"github.com/millrace/millrace/internal/catalog"
@@ -57,14 +58,7 @@ func (c Config) defaults() catalog.Defaults {
 	}
 }
 
-// hasKind tells whether a handler of the kind is among them.
+// hasKind tells whether a handler of one of the kinds is among them.
 func (h handlers) hasKind(kinds ...string) bool {
-	for _, spec := range h.Handlers {
-		for _, kind := range kinds {
-			if spec.Kind == kind {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(h.Handlers, func(spec catalog.Spec) bool { return slices.Contains(kinds, spec.Kind) })
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,8 +24,10 @@ import (
 func TestFeedLines(t *testing.T) {
 	t.Parallel()
 	result := func(outcome consumers.Outcome, reason, fault string) consumers.Result {
-		r := consumers.Result{Group: "labels", EntryID: stream.ID{Ms: 1763700000000}, Event: "E", Deliveries: 3, Outcome: outcome,
-			Reason: reason, Delay: 90 * time.Second, Took: 4200 * time.Microsecond}
+		r := consumers.Result{
+			Group: "labels", EntryID: stream.ID{Ms: 1763700000000}, Event: "E", Deliveries: 3, Outcome: outcome,
+			Reason: reason, Delay: 90 * time.Second, Took: 4200 * time.Microsecond,
+		}
 		if fault != "" {
 			r.Err = errors.New(fault)
 		}
@@ -78,10 +81,25 @@ func TestFeedDoesNotWaitForItsTerminal(t *testing.T) {
 	}
 	close(w.free)
 	feed.close()
+	feed.outcome(consumers.Result{Group: "labels", Outcome: consumers.Retried}) // of a handler that was left behind
 	lines := strings.Count(w.written.String(), "done")
 	if lines < feedLines || lines > feedLines+1 || !strings.Contains(w.written.String(), " lines that this terminal was too slow") {
 		t.Errorf("got %d lines, want about %d and a word about the others", lines, feedLines)
 	}
+}
+
+func TestFeedGivesUpAStuckTerminal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &stuckWriter{free: make(chan struct{})}
+		feed := startFeed(w, nil)
+		feed.say("a line")
+		began := time.Now()
+		if feed.close(); time.Since(began) != feedPatience {
+			t.Errorf("close took %v, want %v", time.Since(began), feedPatience)
+		}
+		close(w.free)
+	})
 }
 
 func TestGauges(t *testing.T) {
