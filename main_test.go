@@ -97,7 +97,7 @@ func TestTryingOut(t *testing.T) {
 	}
 	id := add(order)
 	for _, group := range []string{"check_inventory", "print_work_order", "print_label"} {
-		r.stdout.until(t, group+` +done +`+id+`  NEW_ORDER_RECEIVED  in \d`)
+		r.stdout.until(t, group+` +acked +`+id+`  NEW_ORDER_RECEIVED  in \d`)
 	}
 	if stock := client.HGet(t.Context(), "stock", "1").Val(); stock != "98" {
 		t.Errorf("stock: got %s, want 98", stock)

@@ -37,6 +37,9 @@ func (r *runner) intake(ctx context.Context) {
 			continue
 		}
 		err := r.takeIn(ctx, room)
+		if ctx.Err() != nil {
+			return // whatever failed now failed because of it; leaving looks for what a read may have brought
+		}
 		r.health.read(err)
 		if err == nil {
 			r.set.outage.over(r.options.Name)
@@ -73,9 +76,6 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 		return nil
 	}
 	deliveries, err := r.group.Read(ctx, room, r.block())
-	if ctx.Err() != nil && len(deliveries) == 0 {
-		return nil // told to stop: whether the read was sent or not, leaving looks for what it may have brought
-	}
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type runner struct {
 	options GroupOptions
 	set     *Set
 	log     *zap.Logger
+	ends    *zap.Logger // of single deliveries
 	metrics *groupMetrics
 	handler Handler
 
@@ -48,11 +49,17 @@ type runner struct {
 	health health
 }
 
+// OutcomeLogger is the name of the logger that says what became of single deliveries, so that a program which shows that in
+// another way, by Options.Observe, can leave those lines out.
+const OutcomeLogger = "outcome"
+
 func newRunner(set *Set, options GroupOptions, group *stream.Group) *runner {
+	log := set.options.Logger.With(zap.String("group", options.Name), zap.String("consumer", group.Consumer()))
 	r := &runner{
 		options: options,
 		set:     set,
-		log:     set.options.Logger.With(zap.String("group", options.Name), zap.String("consumer", group.Consumer())),
+		log:     log,
+		ends:    log.Named(OutcomeLogger),
 		metrics: set.options.Metrics.group(options.Name),
 		handler: Wrap(options.Handler, Recover()),
 		group:   group,
@@ -223,13 +230,13 @@ func (r *runner) logResult(result Result) {
 	}
 	switch result.Outcome {
 	case Retried:
-		r.log.Warn("retried later", append(fields, zap.Duration("in", result.Delay))...)
+		r.ends.Warn("retried later", append(fields, zap.Duration("in", result.Delay))...)
 	case DeadLettered:
-		r.log.Error("gave up: the event is a dead letter now", fields...)
+		r.ends.Error("gave up: the event is a dead letter now", fields...)
 	case Lost:
-		r.log.Warn("lost the lease: another consumer owns the entry now", fields...)
+		r.ends.Warn("lost the lease: another consumer owns the entry now", fields...)
 	case Acked, Skipped:
-		r.log.Debug(string(result.Outcome), append(fields, zap.Duration("took", result.Took))...)
+		r.ends.Debug(string(result.Outcome), append(fields, zap.Duration("took", result.Took))...)
 	}
 }
 

@@ -50,7 +50,8 @@ func dialTLS(ctx context.Context, dial dialFunc, config *tls.Config, network, ad
 	named.ServerName = cmp.Or(config.ServerName, host)
 	secure := tls.Client(plain, named)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("TLS with %s: %w", address, err), plain.Close())
+		_ = plain.Close() // the handshake has failed, and its error says why
+		return nil, fmt.Errorf("TLS with %s: %w", address, err)
 	}
 	return secure, nil
 }

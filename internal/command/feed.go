@@ -79,17 +79,8 @@ func (f *feed) say(line string) {
 func (f *feed) outcome(result consumers.Result) { f.say(f.line(time.Now(), result)) }
 
 func (f *feed) line(now time.Time, result consumers.Result) string {
-	return fmt.Sprintf("%s  %-*s  %-8s  %s  %s  %s", now.Format("15:04:05"), f.width, result.Group,
-		outcomeWords[result.Outcome], result.EntryID, brief(orDash(result.Event), 40), ending(result))
-}
-
-// outcomeWords are the outcomes as people say them.
-var outcomeWords = map[consumers.Outcome]string{
-	consumers.Acked:        "done",
-	consumers.Retried:      "retry",
-	consumers.DeadLettered: "gave up",
-	consumers.Skipped:      "skipped",
-	consumers.Lost:         "lost",
+	return fmt.Sprintf("%s  %-*s  %-13s  %s  %s  %s", now.Format("15:04:05"), f.width, result.Group,
+		result.Outcome, result.EntryID, brief(orDash(result.Event), 40), ending(result))
 }
 
 // ending is how long a handling took, and what follows from its failure.

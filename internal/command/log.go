@@ -4,12 +4,13 @@ import (
 	"cmp"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/buffer"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/millrace/millrace/consumers"
 )
 
 // A flood of equal lines is thinned out: of each message the first sampleFirst in a second are logged, and every
@@ -57,11 +58,6 @@ func (e consoleEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field)
 	return e.Encoder.EncodeEntry(entry, fields)
 }
 
-// outcomeLines are what a consumers.Set logs of single deliveries.
-var outcomeLines = []string{
-	"retried later", "gave up: the event is a dead letter now", "lost the lease: another consumer owns the entry now",
-}
-
 // withoutOutcomes leaves the lines of single deliveries out, for a terminal on which a feed shows the same.
 type withoutOutcomes struct{ zapcore.Core }
 
@@ -72,7 +68,7 @@ func (c withoutOutcomes) With(fields []zapcore.Field) zapcore.Core {
 
 // Check passes on what is to be logged.
 func (c withoutOutcomes) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if slices.Contains(outcomeLines, entry.Message) {
+	if entry.LoggerName == consumers.OutcomeLogger {
 		return checked
 	}
 	return c.Core.Check(entry, checked)
