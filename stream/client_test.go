@@ -112,6 +112,7 @@ func TestOpenRefuses(t *testing.T) {
 		"no host":                {"redis://" + secret, "host 1"},
 		"second host empty":      {"redis-cluster://" + secret + "a,", "host 2"},
 		"IPv6 without brackets":  {"redis://::1", "host 1"},
+		"IPv6 bracket left open": {"rediss://[::1", "host 1"},
 		"two hosts":              {"redis://" + secret + "a,b", "redis-cluster://"},
 		"bad database":           {"redis://" + secret + "h/s3cret", "database"},
 		"cluster with database":  {"redis-cluster://" + secret + "a/1", "database 0 only"},

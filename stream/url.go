@@ -208,7 +208,10 @@ func hostPort(host, port string) (string, error) {
 		name, port = host[:at], host[at+1:]
 	}
 	if inner, bracketed := strings.CutPrefix(name, "["); bracketed {
-		name = strings.TrimSuffix(inner, "]")
+		var closed bool
+		if name, closed = strings.CutSuffix(inner, "]"); !closed {
+			return "", errors.New("a bracket that is not closed")
+		}
 	} else if strings.Contains(name, ":") {
 		return "", errors.New("an IPv6 address without brackets")
 	}
