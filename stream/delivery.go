@@ -83,8 +83,10 @@ func parseDeliveries(reply any, leaseEnds time.Time) ([]Delivery, error) {
 		if err != nil {
 			return nil, err
 		}
-		deliveries = append(deliveries, Delivery{Entry: entry, Deliveries: replyNumber(record[1]),
-			Note: parseNote(replyText(record[2])), LeaseEnds: leaseEnds})
+		deliveries = append(deliveries, Delivery{
+			Entry: entry, Deliveries: replyNumber(record[1]),
+			Note: parseNote(replyText(record[2])), LeaseEnds: leaseEnds,
+		})
 	}
 	return deliveries, nil
 }

@@ -258,7 +258,7 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 // replaced is the smallest order with one part of it exchanged.
-func replaced(old, new string) string { return strings.Replace(smallest, old, new, 1) }
+func replaced(part, other string) string { return strings.Replace(smallest, part, other, 1) }
 
 func quoted(text string, times int) string { return `"` + strings.Repeat(text, times) + `"` }
 

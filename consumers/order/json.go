@@ -179,10 +179,9 @@ func syntaxProblem(data []byte) string {
 	if json.Valid(data) {
 		return ""
 	}
-	var syntax *json.SyntaxError
 	whole := json.RawMessage{}
 	err := json.Unmarshal(data, &whole)
-	if errors.As(err, &syntax) {
+	if syntax, isSyntax := errors.AsType[*json.SyntaxError](err); isSyntax {
 		return fmt.Sprintf("expected a JSON object, but at byte %d of %d: %v", syntax.Offset, len(data), syntax)
 	}
 	return fmt.Sprintf("expected a JSON object: %v", err)
