@@ -106,7 +106,7 @@ func TestTryingOut(t *testing.T) {
 		t.Errorf("printed: got %q, want a work order and a label", files)
 	}
 	refused := add(strings.ReplaceAll(order, `"quantity":2`, `"quantity":1000`))
-	r.stdout.until(t, `check_inventory +gave up +`+refused+`  NEW_ORDER_RECEIVED  after 1 try \(permanent\): .*available 98`)
+	r.stdout.until(t, `check_inventory +dead_lettered +`+refused+`  NEW_ORDER_RECEIVED  after 1 try \(permanent\): .*available 98`)
 	r.stderr.until(t, `"msg":"gave up: the event is a dead letter now"`) // what a shared terminal leaves to the feed
 
 	port := address[strings.LastIndex(address, ":")+1:]

@@ -35,7 +35,7 @@ type EventInGroup struct {
 	Group string `json:"group"`
 	// State is one of the State constants.
 	State string `json:"state"`
-	// Holding says more of StateWaiting, StateHeld and StateDead; nil in any other state.
+	// Holding says more of StateWaiting, StateRunning and StateDead; nil in any other state.
 	*Holding
 	// DeadLetter is the ID of the dead letter; zero in any other state than StateDead.
 	DeadLetter ID `json:"dead_letter,omitzero"`
@@ -47,8 +47,8 @@ const (
 	StateNotRead = "not_read"
 	// StateWaiting: the entry waits for a retry, or was handed back.
 	StateWaiting = "waiting"
-	// StateHeld: a consumer holds the entry; its handler runs, or is about to.
-	StateHeld = "held"
+	// StateRunning: a consumer holds the entry; its handler runs, or is about to start.
+	StateRunning = "running"
 	// StateAcked: the group has finished the entry, or the entry is older than the group.
 	StateAcked = "acked"
 	// StatePassedBy: the group does not subscribe to the event, or the entry is for another group.
@@ -201,7 +201,7 @@ func (s *eventSearch) inGroup(i int) EventInGroup {
 	case held != nil && held.Consumer == Waiting:
 		group.State, group.Holding = StateWaiting, held
 	case held != nil:
-		group.State, group.Holding = StateHeld, held
+		group.State, group.Holding = StateRunning, held
 	case letter != nil:
 		group.State, group.DeadLetter = StateDead, letter.ID
 		group.Holding = &Holding{

@@ -247,7 +247,7 @@ func TestEventStandsDifferentlyInEachGroup(t *testing.T) {
 		}
 		b.do("HSET", keys.Groups(), "lost:checkpoint", id.String())
 		b.read(b.a, 1)
-		check("read", id, stream.StateHeld, stream.StatePassedBy, stream.StateAcked, stream.StateAcked)
+		check("read", id, stream.StateRunning, stream.StatePassedBy, stream.StateAcked, stream.StateAcked)
 		_, err := b.a.Release(b.Context(), []stream.Release{{ID: id, Deliveries: 1, Reason: stream.RetryFailed, Error: "e"}})
 		if err != nil {
 			b.Fatal(err)
@@ -306,12 +306,12 @@ func TestStatusInJSON(t *testing.T) {
 		ID: stream.ID{Ms: 1763700000000}, Added: time.UnixMilli(1763700000000).UTC(), Event: "E",
 		Groups: []stream.EventInGroup{
 			{Group: "g", State: stream.StateAcked},
-			{Group: "h", State: stream.StateHeld, Holding: &stream.Holding{Consumer: "c", Deliveries: 2}},
+			{Group: "h", State: stream.StateRunning, Holding: &stream.Holding{Consumer: "c", Deliveries: 2}},
 		},
 	}
 	got, err := json.Marshal(status)
 	want := `{"id":"1763700000000-0","added":"2025-11-21T04:40:00Z","in_stream":false,"event":"E","event_id":"","fields":null,` +
-		`"groups":[{"group":"g","state":"acked"},{"group":"h","state":"held","consumer":"c","deliveries":2,"idle_ms":0}]}`
+		`"groups":[{"group":"g","state":"acked"},{"group":"h","state":"running","consumer":"c","deliveries":2,"idle_ms":0}]}`
 	if err != nil || string(got) != want {
 		t.Errorf("JSON: %v\n got %s\nwant %s", err, got, want)
 	}

@@ -68,7 +68,7 @@ fields
 		got := b.execute("event", first).stdout
 		groups := even(got[strings.Index(got, "GROUP"):strings.Index(got, "\nfields")])
 		const want = `GROUP STATE DELIVERIES WHAT
-labels gave up 1 dead letter ID; permanent: the address is missing
+labels dead 1 dead letter ID; permanent: the address is missing
 stock passed by - does not subscribe to it, or it is for another group`
 		if groups != want {
 			b.Errorf("groups:\n got %s\nwant %s", groups, want)

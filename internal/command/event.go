@@ -80,20 +80,15 @@ func (p *program) printEventGroups(now time.Time, status stream.EventStatus) {
 		if group.Holding != nil {
 			deliveries = digits(group.Deliveries)
 		}
-		rows[i] = []string{oneLine(group.Group), stateWords[group.State], deliveries, orDash(p.detail(now, group))}
+		rows[i] = []string{oneLine(group.Group), cmp.Or(stateWords[group.State], group.State), deliveries, orDash(p.detail(now, group))}
 	}
 	p.printTable(columns("GROUP", "STATE", "#DELIVERIES", "WHAT"), rows)
 }
 
-// stateWords are the states as people say them.
+// stateWords are the states that read differently in a table.
 var stateWords = map[string]string{
-	stream.StateNotRead:  "not read yet",
-	stream.StateWaiting:  "waiting",
-	stream.StateHeld:     "in hand",
-	stream.StateAcked:    "done",
+	stream.StateNotRead:  "not yet read",
 	stream.StatePassedBy: "passed by",
-	stream.StateDead:     "gave up",
-	stream.StateUnknown:  "unknown",
 }
 
 // detail is what there is to say of an entry in a group beside its state.
@@ -101,7 +96,7 @@ func (p *program) detail(now time.Time, group stream.EventInGroup) string {
 	switch group.State {
 	case stream.StateWaiting:
 		return "next try " + ahead(now, group.NextTry) + fault(*group.Holding)
-	case stream.StateHeld:
+	case stream.StateRunning:
 		return fmt.Sprintf("%s has it, last sign of life %s ago%s", brief(group.Consumer, 40), idle(*group.Holding),
 			fault(*group.Holding))
 	case stream.StateDead:
