@@ -3,6 +3,7 @@ package claim
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -148,10 +149,11 @@ func (l *Leases) Run(ctx context.Context, report func(error)) {
 
 // renew makes one round. With nothing held it is a sign of life.
 func (l *Leases) renew(ctx context.Context) error {
-	ids := l.ids()
+	held := l.snapshot()
+	ids := slices.Collect(maps.Keys(held))
 	for {
 		batch := ids[:min(len(ids), renewBatch)]
-		if err := l.renewBatch(ctx, batch); err != nil {
+		if err := l.renewBatch(ctx, batch, held); err != nil {
 			return err
 		}
 		if ids = ids[len(batch):]; len(ids) == 0 {
@@ -160,7 +162,9 @@ func (l *Leases) renew(ctx context.Context) error {
 	}
 }
 
-func (l *Leases) renewBatch(ctx context.Context, ids []stream.ID) error {
+// renewBatch renews the leases of ids as they stood when the round began: an entry that was settled and came back
+// meanwhile has a lease of its own, which a loss of the one before says nothing about.
+func (l *Leases) renewBatch(ctx context.Context, ids []stream.ID, held map[stream.ID]*Lease) error {
 	ends := time.Now().Add(l.group.Lease())
 	lost, err := l.group.Renew(ctx, ids)
 	if err != nil {
@@ -169,9 +173,8 @@ func (l *Leases) renewBatch(ctx context.Context, ids []stream.ID) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
-		lease := l.held[id]
-		switch {
-		case lease == nil: // settled meanwhile
+		switch lease := held[id]; {
+		case l.held[id] != lease: // settled meanwhile
 		case slices.Contains(lost, id):
 			lease.lose()
 		default:
@@ -181,12 +184,8 @@ func (l *Leases) renewBatch(ctx context.Context, ids []stream.ID) error {
 	return nil
 }
 
-func (l *Leases) ids() []stream.ID {
+func (l *Leases) snapshot() map[stream.ID]*Lease {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ids := make([]stream.ID, 0, len(l.held))
-	for id := range l.held {
-		ids = append(ids, id)
-	}
-	return ids
+	return maps.Clone(l.held)
 }

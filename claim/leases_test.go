@@ -138,3 +138,34 @@ func TestEmpty(t *testing.T) {
 	leases.Drop(id(1), id(2))
 	<-empty
 }
+
+func TestLateReplyDoesNotEndANewLease(t *testing.T) {
+	t.Parallel()
+	asked, answer := make(chan struct{}), make(chan struct{})
+	group := &renewer{answer: func(ids []stream.ID) ([]stream.ID, error) {
+		close(asked)
+		<-answer
+		return ids, nil
+	}}
+	leases := claim.NewLeases(&quick{group})
+	leases.Hold(id(1), time.Now().Add(lease))
+	ctx, cancel := context.WithCancel(t.Context())
+	reported := make(chan error, 1)
+	go leases.Run(ctx, func(err error) {
+		cancel()
+		reported <- err
+	})
+	<-asked
+	leases.Drop(id(1)) // handed back, and taken again before the reply to the renewal is read
+	again := leases.Hold(id(1), time.Now().Add(lease))
+	close(answer)
+	<-reported
+	if again.Lost() {
+		t.Error("the new lease was ended by what was said of the old one")
+	}
+}
+
+// quick is a renewer whose lease makes the first renewal due at once.
+type quick struct{ *renewer }
+
+func (quick) Lease() time.Duration { return time.Millisecond }

@@ -23,10 +23,18 @@ const leaveRetry = 200 * time.Millisecond
 
 // HandBack releases deliveries that were not started: each gets its delivery count back and is due at once.
 func HandBack(ctx context.Context, group Leaving, deliveries []stream.Delivery) error {
+	return handBack(ctx, group, deliveries, func(stream.ID) bool { return false })
+}
+
+// handBack releases deliveries, due at once. What was started keeps its delivery count.
+func handBack(ctx context.Context, group Leaving, deliveries []stream.Delivery, started func(stream.ID) bool) error {
 	for chunk := range slices.Chunk(deliveries, renewBatch) {
 		releases := make([]stream.Release, len(chunk))
 		for i, delivery := range chunk {
-			releases[i] = stream.Release{ID: delivery.ID, Deliveries: delivery.Deliveries - 1}
+			releases[i] = stream.Release{ID: delivery.ID, Deliveries: delivery.Deliveries}
+			if !started(delivery.ID) {
+				releases[i].Deliveries--
+			}
 		}
 		if _, err := group.Release(ctx, releases); err != nil {
 			return err
@@ -35,12 +43,12 @@ func HandBack(ctx context.Context, group Leaving, deliveries []stream.Delivery) 
 	return nil
 }
 
-// Leave ends a consumer that has settled what it started: it hands back whatever still stands under the consumer's name,
-// and removes the name. It tries again until it succeeds or ctx ends, and returns what stood in the way then; what is
-// left is taken over when its lease has ended.
-func Leave(ctx context.Context, group Leaving) error {
+// Leave ends a consumer: it hands back whatever still stands under the consumer's name, and removes the name. started
+// tells what was begun and could not be settled: those keep their delivery counts. It tries again until it succeeds or
+// ctx ends, and returns what stood in the way then; what is left is taken over when its lease has ended.
+func Leave(ctx context.Context, group Leaving, started func(stream.ID) bool) error {
 	for {
-		err := leave(ctx, group)
+		err := leave(ctx, group, started)
 		if err == nil || stream.IsNoGroup(err) {
 			return nil
 		}
@@ -54,12 +62,12 @@ func Leave(ctx context.Context, group Leaving) error {
 
 var errStillPending = errors.New("entries are still pending under its name")
 
-func leave(ctx context.Context, group Leaving) error {
+func leave(ctx context.Context, group Leaving, started func(stream.ID) bool) error {
 	left, err := group.Adopt(ctx, func(stream.ID) bool { return false })
 	if err != nil {
 		return err
 	}
-	if err := HandBack(ctx, group, left); err != nil {
+	if err := handBack(ctx, group, left, started); err != nil {
 		return err
 	}
 	gone, err := group.Leave(ctx)

@@ -1,6 +1,7 @@
 package claim
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"time"
@@ -38,21 +39,22 @@ type Sweeper struct {
 	due         time.Time     // when to sweep next
 	robFrom     time.Time     // silent consumers are left alone until then
 	removeFrom  time.Time     // when to look for dead consumers next
-	interrupted bool          // Redis was out of reach since the last sweep
+	reachedLast time.Time     // the last page that succeeded
+	interrupted bool          // Redis was out of reach since then
 }
 
 // NewSweeper returns a Sweeper that is due at once. uptime is how long the server has been up, zero where that is not
 // known: for one lease after its start owners that could not reach it must have their chance to renew first.
 func NewSweeper(group Sweeping, maxDeliveries int, uptime time.Duration) *Sweeper {
-	sweeper := &Sweeper{group: group, maxDeliveries: maxDeliveries}
+	sweeper := &Sweeper{group: group, maxDeliveries: maxDeliveries, reachedLast: time.Now()}
 	if uptime > 0 && uptime < group.Lease() {
 		sweeper.robFrom = time.Now().Add(group.Lease() - uptime)
 	}
 	return sweeper
 }
 
-// Interrupted tells the Sweeper that Redis was out of reach. Idle times have gone on growing meanwhile, so for one lease
-// after the next sweep that succeeds nobody counts as silent.
+// Interrupted tells the Sweeper that Redis was out of reach. Idle times have gone on growing meanwhile, so if that lasted
+// for more than a third of a lease, nobody counts as silent for one lease after the next sweep that succeeds.
 func (s *Sweeper) Interrupted() { s.interrupted = true }
 
 // Wait is how long it is until the next sweep is due; zero or less is now.
@@ -71,6 +73,8 @@ type Swept struct {
 	Suspects bool
 	// Removed are the dead consumers whose names were removed.
 	Removed []string
+	// Refused is why Redis refused a write that could be done without; nil where it refused none.
+	Refused error
 }
 
 // Sweep looks at some pages of the pending list, goes on where the last one stopped, and takes at most room entries. alone
@@ -91,6 +95,7 @@ func (s *Sweeper) Sweep(ctx context.Context, room int, alone bool) (Swept, error
 		all.Buried = append(all.Buried, page.Buried...)
 		all.Removed = append(all.Removed, page.Removed...)
 		all.Suspects = all.Suspects || page.Suspects > 0
+		all.Refused = cmp.Or(all.Refused, page.Refused)
 		s.cursor = page.Next
 		s.passTook += time.Since(started)
 		if s.cursor.IsZero() {
@@ -118,10 +123,10 @@ func (s *Sweeper) request(now time.Time, room int, alone bool) stream.SweepReque
 
 // reached notes that a page has succeeded.
 func (s *Sweeper) reached(now time.Time) {
-	if s.interrupted {
-		s.interrupted = false
+	if s.interrupted && now.Sub(s.reachedLast) > s.group.Lease()/3 {
 		s.robFrom = now.Add(s.group.Lease())
 	}
+	s.interrupted, s.reachedLast = false, now
 	if !now.Before(s.removeFrom) {
 		s.removeFrom = now.Add(s.group.Lease())
 	}

@@ -127,8 +127,15 @@ func TestNobodyIsRobbedAfterAnOutage(t *testing.T) {
 			t.Error("a lease after it: want silent consumers robbed")
 		}
 		sweeper.Interrupted()
+		robs()
+		if time.Sleep(time.Second); !robs() {
+			t.Error("after a moment's interruption: want silent consumers robbed, or a poor link would protect the dead")
+		}
+		time.Sleep(lease/3 + time.Second)
+		sweeper.Interrupted()
+		robs()
 		if robs() {
-			t.Error("after a read failed: want nobody robbed")
+			t.Error("after an interruption of over a third of a lease: want nobody robbed")
 		}
 	})
 }

@@ -31,16 +31,25 @@ func newAcker(group *stream.Group, leases *claim.Leases, dedupe time.Duration) *
 	return &acker{group: group, leases: leases, dedupe: dedupe, queue: make(chan *job, 2*ackBatch)}
 }
 
-// add has the job acked. It blocks while the acks before it are not confirmed; after ctx has ended the job stays pending.
-func (a *acker) add(ctx context.Context, job *job) {
+// add has the job acked. It blocks while the acks before it are not confirmed, and calls alive every now and then; after
+// ctx has ended the job stays pending.
+func (a *acker) add(ctx context.Context, job *job, alive func()) {
 	select {
 	case a.queue <- job:
 		return
 	default:
 	}
-	select {
-	case a.queue <- job:
-	case <-ctx.Done():
+	ticker := time.NewTicker(patience)
+	defer ticker.Stop()
+	for {
+		select {
+		case a.queue <- job:
+			return
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			alive()
+		}
 	}
 }
 
@@ -83,16 +92,21 @@ func (a *acker) collect(first *job, timer *time.Timer) []*job {
 // flush acks the batch, again and again until Redis has confirmed all of it, the group is gone or ctx ends.
 func (a *acker) flush(ctx context.Context, batch []*job) {
 	slices.SortStableFunc(batch, func(x, y *job) int { return cmp.Compare(a.wayOf(x), a.wayOf(y)) })
+	repeated := false
 	err := insist(ctx, func() error {
 		for len(batch) > 0 {
 			way := a.wayOf(batch[0])
 			some := a.leading(batch, way)
 			lost, err := a.ack(ctx, way, some)
 			if a.report(err); err != nil {
+				repeated = true
 				return err
 			}
+			if repeated {
+				lost = nil // most likely acked before, by the try whose reply was lost
+			}
 			a.confirm(some, lost)
-			batch = batch[len(some):]
+			batch, repeated = batch[len(some):], false
 		}
 		return nil
 	})

@@ -13,7 +13,9 @@ const duplicateDelay = 2 * time.Second
 
 // admit takes deliveries in hand and sorts them: what is not for this group is acked, what cannot be handled is given up,
 // the rest is queued for the workers. A delivery that is in hand already is left alone.
-func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery) {
+//
+// An error means that dedupe markers could not be set; what needed one has been handed back.
+func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery) error {
 	jobs := make([]*job, 0, len(deliveries))
 	bytes := 0
 	for _, delivery := range deliveries {
@@ -31,15 +33,23 @@ func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery) {
 			r.passBy(ctx, job)
 		}
 	}
-	for _, job := range r.begin(ctx, wanted) {
-		r.queue <- job
+	starting, err := r.begin(ctx, wanted)
+	for i, job := range starting {
+		select {
+		case r.queue <- job:
+		case <-ctx.Done():
+			r.handBack(context.WithoutCancel(ctx), starting[i:]...)
+			return err
+		}
 	}
+	return err
 }
 
 // decode reads the event and tells whether it is for this group.
 func (r *runner) decode(ctx context.Context, job *job) bool {
 	to := stream.Recipient(job.Entry)
 	if to != "" && to != r.options.Name {
+		r.set.names.addressed(ctx, r.options.Name, to)
 		return false
 	}
 	var err error
@@ -71,16 +81,15 @@ func (r *runner) subscribes(name string) bool {
 func (r *runner) passBy(ctx context.Context, job *job) {
 	job.passed = true
 	r.slots.release(1)
-	r.acker.add(ctx, job)
+	r.acker.add(ctx, job, r.health.intake.beat)
 }
 
 // begin sets the dedupe markers of jobs, where the group dedupes, and returns those that may start.
-func (r *runner) begin(ctx context.Context, jobs []*job) []*job {
+func (r *runner) begin(ctx context.Context, jobs []*job) (starting []*job, err error) {
 	if r.options.Dedupe == 0 || len(jobs) == 0 {
-		return jobs
+		return jobs, nil
 	}
-	ctx = context.WithoutCancel(ctx)
-	var sound, starting []*job
+	var sound []*job
 	var entries []stream.Settled
 	for _, job := range jobs {
 		if job.fault != nil {
@@ -90,38 +99,37 @@ func (r *runner) begin(ctx context.Context, jobs []*job) []*job {
 		sound = append(sound, job)
 		entries = append(entries, job.settled())
 	}
-	markers, err := r.group.Begin(ctx, entries, r.options.Dedupe)
+	markers, err := r.group.Begin(context.WithoutCancel(ctx), entries, r.options.Dedupe)
 	if err != nil {
-		r.health.wrote(err)
-		r.handBack(ctx, sound...)
-		return starting
+		r.handBack(context.WithoutCancel(ctx), sound...)
+		return starting, err
 	}
 	for i, job := range sound {
 		switch markers[i] {
 		case stream.MarkerDone:
 			job.skipped = true
 			r.slots.release(1)
-			r.acker.add(ctx, job)
+			r.acker.add(ctx, job, r.health.intake.beat)
 		case stream.MarkerRunning:
-			r.postpone(ctx, job)
+			r.postpone(context.WithoutCancel(ctx), job)
 		default:
 			starting = append(starting, job)
 		}
 	}
-	return starting
+	return starting, nil
 }
 
-// postpone lets an event wait until its twin is settled. The delivery is not counted.
+// postpone lets an event wait until its twin is settled. The delivery is not counted, and the note of an earlier try is
+// not made out to be of this one: a suspect stays a suspect.
 func (r *runner) postpone(ctx context.Context, job *job) {
 	release := stream.Release{
 		ID: job.ID, Deliveries: job.Deliveries - 1, Delay: duplicateDelay,
 		Reason: stream.RetryDuplicate, Error: "another entry with the same event is being handled",
 	}
 	if job.Note != nil {
-		release.Error = job.Note.Error
+		release.Tries, release.Error = job.Note.Tries, job.Note.Error
 	}
 	if _, err := r.group.Release(ctx, []stream.Release{release}); err != nil {
-		r.health.wrote(err)
 		r.handBack(ctx, job)
 		return
 	}

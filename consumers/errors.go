@@ -26,14 +26,17 @@ func Permanent(err error) error {
 	return &permanentError{err}
 }
 
+// MaxRetryAfter is the longest that RetryAfter lets an event wait: what waits keeps the stream from being trimmed.
+const MaxRetryAfter = 24 * time.Hour
+
 // RetryAfter marks err as one that is worth trying again after delay, in place of the backoff. The try counts all the
-// same: after the last permitted delivery the event becomes a dead letter. A negative delay is zero; RetryAfter(d, nil)
-// is nil.
+// same: after the last permitted delivery the event becomes a dead letter. A negative delay is zero, one beyond
+// MaxRetryAfter is cut to it; RetryAfter(d, nil) is nil.
 func RetryAfter(delay time.Duration, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &retryError{err, max(0, delay)}
+	return &retryError{err, min(max(0, delay), MaxRetryAfter)}
 }
 
 type permanentError struct{ error }

@@ -42,12 +42,12 @@ var errNotYet = errors.New("not tried yet")
 // health is what a group knows of its own state.
 type health struct {
 	intake, renewal, watching pulse
-	reading, writing          lastResult
+	reading                   lastResult
+	// How each kind of write went the last time: one that fails is not outshone by another that does not.
+	sweeping, renewing, acking, settling lastResult
 }
 
 func (h *health) read(err error) { h.reading.set(err) }
-
-func (h *health) wrote(err error) { h.writing.set(err) }
 
 // live returns an error where a loop of the group hangs, or where half of its places or more are lost to handlers that do
 // not return. An outage of Redis is no such error: a new process would be no better off.
@@ -70,8 +70,10 @@ func (r *runner) ready() error {
 	if err := r.health.reading.get(); err != nil {
 		return fmt.Errorf("group %q does not read: %w", r.options.Name, err)
 	}
-	if err := r.health.writing.get(); err != nil {
-		return fmt.Errorf("group %q cannot write: %w", r.options.Name, err)
+	for _, writes := range []*lastResult{&r.health.sweeping, &r.health.renewing, &r.health.acking, &r.health.settling} {
+		if err := writes.get(); err != nil && !errors.Is(err, errNotYet) {
+			return fmt.Errorf("group %q cannot write: %w", r.options.Name, err)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -42,7 +43,7 @@ func (r *runner) intake(ctx context.Context) {
 		}
 		r.health.read(err)
 		if err == nil {
-			r.set.outage.over(r.options.Name)
+			r.tell("reading", nil)
 			pause = readPauseMin
 			continue
 		}
@@ -56,9 +57,7 @@ func (r *runner) intake(ctx context.Context) {
 // other turn, so that old failures do not keep new events waiting.
 func (r *runner) takeIn(ctx context.Context, room int) error {
 	if r.mayHaveLost.Load() {
-		if err := r.adopt(ctx); err != nil {
-			return err
-		}
+		return r.adopt(ctx) // what comes of it takes slots: ask for them anew
 	}
 	if r.sweeper.Wait(time.Now()) <= 0 && !r.readNext {
 		r.readNext = true
@@ -79,8 +78,7 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 	if err != nil {
 		return err
 	}
-	r.admit(ctx, deliveries)
-	return nil
+	return r.admit(ctx, deliveries)
 }
 
 // block is how long a read may wait: not beyond the next sweep, nor for long in the measure of a lease.
@@ -90,37 +88,37 @@ func (r *runner) block() time.Duration {
 
 // sweep takes over what is due, at most room of it, and returns how many entries that were.
 func (r *runner) sweep(ctx context.Context, room int) (int, error) {
+	if r.interrupted.Swap(false) {
+		r.sweeper.Interrupted()
+	}
 	swept, err := r.sweeper.Sweep(ctx, room, r.leases.Count() == 0)
-	r.health.wrote(err)
+	r.health.sweeping.set(cmp.Or(err, swept.Refused))
 	r.logSwept(swept)
-	if len(swept.Taken) > 0 && swept.Taken[0].Suspect() {
-		r.admit(ctx, swept.Taken)
+	err = cmp.Or(r.admit(ctx, swept.Taken), err)
+	switch {
+	case len(swept.Taken) > 0 && swept.Taken[0].Suspect():
 		r.log.Warn("took over an entry whose last delivery ended without a word: it is started alone",
 			zap.String("id", swept.Taken[0].ID.String()), zap.Int("deliveries", swept.Taken[0].Deliveries))
+		for r.leases.Count() > 0 && ctx.Err() == nil {
+			r.waitUntilEmpty(ctx)
+		}
+	case swept.Suspects:
 		r.waitUntilEmpty(ctx)
-		return len(swept.Taken), err
-	}
-	r.admit(ctx, swept.Taken)
-	if swept.Suspects {
-		r.waitUntilEmpty(ctx)
-		r.sweeper.Hurry()
+		r.sweeper.Hurry() // to take a suspect, or to find that another consumer has taken it
 		r.readNext = false
 	}
 	return len(swept.Taken), err
 }
 
-// waitUntilEmpty waits until nothing is in hand: a suspect must not take anything with it.
+// waitUntilEmpty waits until nothing is in hand, for a while: a suspect must not take anything with it.
 func (r *runner) waitUntilEmpty(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.leases.Empty():
-			return
-		case <-time.After(patience):
-			r.health.intake.beat()
-		}
+	r.health.read(nil) // Redis answers; it is we who do not ask
+	select {
+	case <-ctx.Done():
+	case <-r.leases.Empty():
+	case <-time.After(patience):
 	}
+	r.health.intake.beat()
 }
 
 func (r *runner) logSwept(swept claim.Swept) {
@@ -141,7 +139,7 @@ func (r *runner) recover(ctx context.Context, err error) {
 		r.createAgain(ctx)
 		return
 	}
-	r.set.outage.failed(r.options.Name, err)
+	r.tell("reading", err)
 	r.mayHaveLost.Store(true)
 }
 
@@ -149,14 +147,19 @@ func (r *runner) recover(ctx context.Context, err error) {
 func (r *runner) createAgain(ctx context.Context) {
 	ensured, err := r.set.client.EnsureGroups(ctx, []stream.GroupSpec{r.spec(true)})
 	if err != nil {
-		r.set.outage.failed(r.options.Name, err)
+		r.tell("reading", err)
 		return
 	}
 	if ensured[0].What != stream.GroupKept {
-		r.metrics.recreated.Inc()
-		r.log.Error("the group was missing in Redis (FLUSHALL, DEL or XGROUP DESTROY?) and has been created again",
-			zap.String("goes_on_after", ensured[0].At))
+		r.recreated(ensured[0])
 	}
+}
+
+// recreated says loudly that the group had been lost.
+func (r *runner) recreated(group stream.Ensured) {
+	r.metrics.recreated.Inc()
+	r.log.Error("the group was missing in Redis (FLUSHALL, DEL or XGROUP DESTROY?) and has been created again",
+		zap.String("goes_on_after", group.At))
 }
 
 func (r *runner) spec(seenBefore bool) stream.GroupSpec {
@@ -186,8 +189,7 @@ func (r *runner) adopt(ctx context.Context) error {
 	if len(adopted) > 0 {
 		r.log.Info("took up entries whose delivery was lost on the way", zap.Int("entries", len(adopted)))
 	}
-	r.admit(ctx, innocent)
-	return claim.HandBack(ctx, r.group, suspects)
+	return errors.Join(r.admit(ctx, innocent), claim.HandBack(ctx, r.group, suspects))
 }
 
 // sleep waits, or returns early when ctx ends.

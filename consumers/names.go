@@ -21,7 +21,7 @@ const (
 )
 
 // names notices events that no registered group wants: a typo in a producer would otherwise vanish without a word. Every
-// group passes such an event by, so the first registered group in alphabetical order speaks for all.
+// group passes such an event by, so one speaks for all: the first in alphabetical order of those that are at work.
 type names struct {
 	registered func(context.Context) (map[string]stream.Registration, error)
 	log        *zap.Logger
@@ -41,9 +41,9 @@ func newNames(registered func(context.Context) (map[string]stream.Registration, 
 
 // passedBy is told that group does not subscribe to an event.
 func (n *names) passedBy(ctx context.Context, group, name string) {
+	n.refresh(ctx)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.refresh(ctx)
 	if group != n.first {
 		return
 	}
@@ -54,31 +54,66 @@ func (n *names) passedBy(ctx context.Context, group, name string) {
 			n.wanted[name] = wanted
 		}
 	}
-	if wanted {
-		return
+	if !wanted {
+		n.count("no handler wants this event: is its name spelt as the handlers have it?", "event", name, n.patterns())
 	}
-	n.unwanted()
-	if n.warned[name] || len(n.warned) >= mostNames {
-		return
-	}
-	n.warned[name] = true
-	n.log.Warn("no handler wants this event: is its name spelt as the handlers have it?",
-		zap.String("event", printable(name)), zap.String("nearest", stream.Nearest(name, n.patterns())))
 }
 
-// refresh asks for the registered groups where the list is old. It keeps the old one where Redis does not answer.
-func (n *names) refresh(ctx context.Context) {
-	if time.Since(n.asked) < registryAge {
+// addressed is told that group has passed an event by that is for the group called to alone.
+func (n *names) addressed(ctx context.Context, group, to string) {
+	n.refresh(ctx)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, known := n.groups[to]; !known && group == n.first {
+		n.count("an event is for a group that does not exist", "to", to, slices.Collect(maps.Keys(n.groups)))
+	}
+}
+
+// count counts an event that nobody wants and logs it, once for each name.
+func (n *names) count(message, key, name string, known []string) {
+	n.unwanted()
+	if n.warned[key+name] || len(n.warned) >= mostNames {
 		return
 	}
-	n.asked = time.Now()
+	n.warned[key+name] = true
+	n.log.Warn(message, zap.String(key, printable(name)), zap.String("nearest", stream.Nearest(name, known)))
+}
+
+// refresh asks for the registered groups where the list is old. It keeps the old one where Redis does not answer, and
+// holds up nobody but the group that asks.
+func (n *names) refresh(ctx context.Context) {
+	n.mu.Lock()
+	fresh := time.Since(n.asked) < registryAge
+	if !fresh {
+		n.asked = time.Now()
+	}
+	n.mu.Unlock()
+	if fresh {
+		return
+	}
 	groups, err := n.registered(ctx)
 	if err != nil || len(groups) == 0 {
 		return
 	}
-	n.groups = groups
-	n.first = slices.Min(slices.Collect(maps.Keys(groups)))
-	n.wanted = map[string]bool{}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.groups, n.first, n.wanted = groups, firstAtWork(groups), map[string]bool{}
+}
+
+// firstAtWork is the first group in alphabetical order that was swept not long before the last one was.
+func firstAtWork(groups map[string]stream.Registration) string {
+	latest := time.Time{}
+	for _, registration := range groups {
+		if registration.Seen.After(latest) {
+			latest = registration.Seen
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		if latest.Sub(groups[name].Seen) < unseenAfter {
+			return name
+		}
+	}
+	return ""
 }
 
 func (n *names) isWanted(name string) bool {

@@ -78,7 +78,7 @@ func (o GroupOptions) Validate() error {
 	expect(len(o.Events) > 0, "expected at least one event name", o.Events)
 	expect(o.Concurrency >= 1, "concurrency: expected at least 1", o.Concurrency)
 	expect(o.Timeout > 0, "timeout: expected more than zero", o.Timeout)
-	expect(o.Dedupe >= 0, "dedupe: expected zero or more", o.Dedupe)
+	expect(o.Dedupe == 0 || o.Dedupe >= time.Millisecond, "dedupe: expected zero, or at least 1ms", o.Dedupe)
 	expect(o.MaxEventBytes > 0, "max event bytes: expected more than zero", o.MaxEventBytes)
 	if err := o.policy().Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("group %q: %w", o.Name, err))

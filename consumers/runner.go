@@ -16,9 +16,10 @@ const (
 	// abandonAfter is how long after the end of its context a handler may take to return.
 	abandonAfter = 5 * time.Second
 	// returnAfter is how long handlers have to return when the grace has passed and the process must end.
-	returnAfter = 2 * time.Second
-	// leaveWithin bounds the last writes of a consumer.
-	leaveWithin = 3 * time.Second
+	returnAfter = time.Second
+	// leaveWithin bounds each of the last writes of a consumer, where Redis does not answer. There are three of them, so
+	// that a process ends within the grace and 8 s.
+	leaveWithin = 2 * time.Second
 )
 
 // runner works one group: intake reads and sweeps, workers handle, settle and the acker write what came of it.
@@ -42,7 +43,10 @@ type runner struct {
 	cut      context.CancelCauseFunc // ends it
 	places   []atomic.Pointer[job]   // what each worker works on
 	stuck    atomic.Int32
+	// abandoning are the goroutines that settle what was abandoned. Only watch adds to them, and run when watch has ended.
+	abandoning sync.WaitGroup
 
+	interrupted atomic.Bool // a renewal has failed: Redis was out of reach
 	mayHaveLost atomic.Bool // entries may stand under the consumer's name that are not in its hands
 	readNext    bool        // the next turn is a read's, even if a sweep is due
 
@@ -69,7 +73,7 @@ func newRunner(set *Set, options GroupOptions, group *stream.Group) *runner {
 		places:  make([]atomic.Pointer[job], options.Concurrency),
 	}
 	r.acker = newAcker(group, r.leases, options.Dedupe)
-	r.acker.report = r.health.wrote
+	r.acker.report = r.acksWritten
 	r.acker.acked = r.acked
 	return r
 }
@@ -84,28 +88,38 @@ func (r *runner) run(ctx context.Context, uptime time.Duration) {
 	defer end()
 	r.working, r.cut = context.WithCancelCause(life)
 	r.sweeper = claim.NewSweeper(r.group, r.options.MaxDeliveries, uptime)
+	told := make(chan time.Time, 1)
+	context.AfterFunc(ctx, func() { told <- time.Now() })
+	watching, stopWatching := context.WithCancel(life)
+	defer stopWatching()
+	noMoreAcks := make(chan struct{})
 
-	var workers, acking, loops sync.WaitGroup
+	var workers, acking, renewing, watcher sync.WaitGroup
 	for place := range r.places {
 		workers.Go(func() { r.work(life, &r.places[place]) })
 	}
-	last := make(chan struct{})
-	acking.Go(func() { r.acker.run(life, last) })
-	loops.Go(func() { r.leases.Run(life, r.renewed) })
-	loops.Go(func() { r.watch(life) })
+	acking.Go(func() { r.acker.run(life, noMoreAcks) })
+	renewing.Go(func() { r.leases.Run(life, r.renewed) })
+	watcher.Go(func() { r.watch(watching, life) })
 
 	r.intake(ctx)
 
 	r.stopping.Store(true)
 	r.handBackQueued(life)
 	close(r.queue)
-	r.waitForHandlers(life, &workers)
-	close(last)
+	finished := r.waitForHandlers(<-told, &workers)
+	stopWatching()
+	watcher.Wait()
+	if !finished {
+		r.abandonAll(life)
+	}
+	within(leaveWithin, r.abandoning.Wait)
+	close(noMoreAcks)
 	within(leaveWithin, acking.Wait)
 	r.leave(life)
 	end()
-	loops.Wait()
-	within(returnAfter, workers.Wait)
+	renewing.Wait()
+	within(returnAfter, func() { acking.Wait(); r.abandoning.Wait() })
 }
 
 // handBackQueued empties the queue; the workers, who may be quicker, do the same.
@@ -141,19 +155,22 @@ func (r *runner) handBack(ctx context.Context, jobs ...*job) {
 	r.slots.release(len(jobs))
 }
 
-// waitForHandlers gives the handlers their grace, then ends their context, then abandons those that do not return.
-func (r *runner) waitForHandlers(ctx context.Context, workers *sync.WaitGroup) {
-	if within(r.set.options.Grace, workers.Wait) {
-		return
+// waitForHandlers gives the handlers their grace, counted from when the group was told to stop, and then ends their
+// context. It tells whether all of them have returned.
+func (r *runner) waitForHandlers(told time.Time, workers *sync.WaitGroup) bool {
+	if within(time.Until(told.Add(r.set.options.Grace)), workers.Wait) {
+		return true
 	}
 	r.log.Warn("the grace period has passed: ending the handlers that still run", zap.Int("handlers", r.leases.Count()))
 	r.cut(ErrShutdown)
-	if within(returnAfter, workers.Wait) {
-		return
-	}
+	return within(returnAfter, workers.Wait)
+}
+
+// abandonAll gives up the handlers that have not returned.
+func (r *runner) abandonAll(life context.Context) {
 	for place := range r.places {
 		if job := r.places[place].Load(); job != nil {
-			r.abandonJob(ctx, job, ErrShutdown)
+			r.abandonJob(life, job, ErrShutdown)
 		}
 	}
 }
@@ -162,7 +179,7 @@ func (r *runner) waitForHandlers(ctx context.Context, workers *sync.WaitGroup) {
 func (r *runner) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
 	defer cancel()
-	err := claim.Leave(ctx, r.group)
+	err := claim.Leave(ctx, r.group, r.leases.Holds)
 	if err != nil {
 		r.log.Warn("left without cleaning up: what is pending is taken over when its lease has ended", zap.Error(err))
 		return
@@ -173,12 +190,28 @@ func (r *runner) leave(ctx context.Context) {
 // renewed is told how each renewal went.
 func (r *runner) renewed(err error) {
 	r.health.renewal.beat()
-	r.health.wrote(err)
 	if stream.IsNoGroup(err) {
 		return // the intake notices, and creates the group again
 	}
 	if err != nil {
-		r.set.outage.failed(r.options.Name, err)
+		r.interrupted.Store(true)
+	}
+	r.health.renewing.set(err)
+	r.tell("renewing", err)
+}
+
+// acksWritten is told how the last attempt to ack went.
+func (r *runner) acksWritten(err error) {
+	r.health.acking.set(err)
+	r.tell("acking", err)
+}
+
+// tell passes the state of one kind of the group's work on to whoever logs outages.
+func (r *runner) tell(work string, err error) {
+	if err == nil {
+		r.set.outage.over(r.options.Name, work)
+	} else {
+		r.set.outage.failed(r.options.Name, work, err)
 	}
 }
 
@@ -205,10 +238,13 @@ func (r *runner) acked(job *job, outcome Outcome) {
 	switch {
 	case job.passed:
 		r.metrics.passedBy.Inc()
-	case outcome == Acked && job.skipped:
+	case outcome == Lost:
+		r.mayHaveLost.Store(true)
+		r.report(job, verdict{outcome: Lost})
+	case job.skipped:
 		r.report(job, verdict{outcome: Skipped})
 	default:
-		r.report(job, verdict{outcome: outcome})
+		r.report(job, verdict{outcome: Acked})
 	}
 }
 

@@ -105,20 +105,28 @@ func (s *Set) ensure(ctx context.Context) (uptime time.Duration, err error) {
 		specs[i] = runner.spec(false)
 	}
 	var ensured []stream.Ensured
+	waited := false
 	err = insist(ctx, func() error {
 		if uptime, err = s.client.Uptime(ctx); err == nil {
 			ensured, err = s.client.EnsureGroups(ctx, specs)
 		}
 		if err != nil && ctx.Err() == nil {
-			s.outage.failed(specs[0].Name, err)
+			waited = true
+			s.outage.failed(specs[0].Name, "starting", err)
 		}
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	s.outage.over(specs[0].Name)
-	for _, group := range ensured {
+	s.outage.over(specs[0].Name, "starting")
+	if waited {
+		uptime = time.Millisecond // whatever it says: nobody could renew while it did not answer
+	}
+	for i, group := range ensured {
+		if group.What == stream.GroupRecreated {
+			s.runners[i].recreated(group)
+		}
 		s.log.Info("group is ready", zap.String("group", group.Name), zap.String("was", group.What),
 			zap.String("begins_after", group.At))
 	}

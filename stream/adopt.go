@@ -18,13 +18,13 @@ func (g *Group) Adopt(ctx context.Context, held func(ID) bool) ([]Delivery, erro
 			Group:  g.name, Consumer: g.consumer, Start: from.String(), End: "+", Count: page,
 		}).Result()
 		if err != nil {
-			return adopted, g.failed("look for lost replies in", err)
+			return adopted, g.failed("read the pending list of", err)
 		}
 		var missing []any
 		for _, entry := range pending {
 			id, err := ParseID(entry.ID)
 			if err != nil {
-				return adopted, g.failed("look for lost replies in", err)
+				return adopted, g.failed("read the pending list of", err)
 			}
 			if from = id.Next(); !held(id) {
 				missing = append(missing, entry.ID)

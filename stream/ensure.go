@@ -84,6 +84,7 @@ func (c *Client) Registered(ctx context.Context) (map[string]Registration, error
 	for group, text := range values {
 		var registration Registration
 		if CheckGroup(group) == nil && json.Unmarshal([]byte(text), &registration) == nil {
+			registration.Seen = serverTime(values[group+":seen"])
 			registered[group] = registration
 		}
 	}

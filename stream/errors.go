@@ -1,8 +1,11 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -43,4 +46,22 @@ var advices = map[string]string{
 	"MISCONF":                             "Redis cannot write to its disk",
 	"READONLY":                            "this Redis is a replica: connect to the master",
 	"LOADING":                             "Redis is reading its data from disk and will be ready by itself",
+}
+
+// isPassing tells whether asking again can help: the link broke, or Redis said that it is not ready.
+func isPassing(err error) bool {
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return !errors.Is(err, context.Canceled)
+	}
+	return redis.IsLoadingError(err) || redis.IsReadOnlyError(err) || redis.IsMasterDownError(err) ||
+		redis.IsClusterDownError(err) || redis.IsTryAgainError(err) || redis.IsMaxClientsError(err) ||
+		redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK") || errors.Is(err, redis.ErrPoolTimeout)
+}
+
+// IsRefusal tells whether err is an answer of Redis that asking again at once will not change: a missing permission, a key
+// of another type, no memory.
+func IsRefusal(err error) bool {
+	_, answered := errors.AsType[redis.Error](err)
+	return answered && !isPassing(err) && !IsNoGroup(err)
 }

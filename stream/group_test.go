@@ -225,7 +225,7 @@ func TestRetryWaitsInThePendingList(t *testing.T) {
 		id := b.add()
 		b.read(b.a, 1)
 		_, err := b.a.Release(b.Context(), []stream.Release{{
-			ID: id, Deliveries: 1, Delay: 300 * time.Millisecond,
+			ID: id, Deliveries: 1, Tries: 1, Delay: 300 * time.Millisecond,
 			Reason: stream.RetryFailed, Error: "no \x1b[31mpaper\xff",
 		}})
 		if err != nil {

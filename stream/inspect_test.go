@@ -47,7 +47,7 @@ func TestInspectTellsHowGroupsStand(t *testing.T) {
 		b.add()
 		last := b.add()
 		b.read(b.a, 3)
-		_, err := b.a.Release(b.Context(), []stream.Release{{ID: third, Deliveries: 1, Delay: time.Hour, Reason: stream.RetryFailed}})
+		_, err := b.a.Release(b.Context(), []stream.Release{{ID: third, Deliveries: 1, Tries: 1, Delay: time.Hour, Reason: stream.RetryFailed}})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -172,7 +172,7 @@ func TestPendingIsPaged(t *testing.T) {
 		odd := b.add("order_id", "5")
 		b.read(b.a, 200)
 		_, err := b.a.Release(b.Context(), []stream.Release{
-			{ID: entries[1], Deliveries: 1, Delay: time.Hour, Reason: stream.RetryFailed, Error: "no printer"},
+			{ID: entries[1], Deliveries: 1, Tries: 1, Delay: time.Hour, Reason: stream.RetryFailed, Error: "no printer"},
 		})
 		if err != nil {
 			b.Fatal(err)
@@ -248,7 +248,7 @@ func TestEventStandsDifferentlyInEachGroup(t *testing.T) {
 		b.do("HSET", keys.Groups(), "lost:checkpoint", id.String())
 		b.read(b.a, 1)
 		check("read", id, stream.StateRunning, stream.StatePassedBy, stream.StateAcked, stream.StateAcked)
-		_, err := b.a.Release(b.Context(), []stream.Release{{ID: id, Deliveries: 1, Reason: stream.RetryFailed, Error: "e"}})
+		_, err := b.a.Release(b.Context(), []stream.Release{{ID: id, Deliveries: 1, Tries: 1, Reason: stream.RetryFailed, Error: "e"}})
 		if err != nil {
 			b.Fatal(err)
 		}

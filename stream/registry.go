@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Registration is what a group says of itself in the hash `{S}:groups`, in JSON, so that whoever looks at the stream
@@ -23,6 +24,9 @@ type Registration struct {
 	TimeoutMs int64 `json:"timeout_ms"`
 	// LeaseMs is how long a silent consumer keeps what it was handed, in milliseconds.
 	LeaseMs int64 `json:"lease_ms"`
+	// Seen is when a consumer of the group last swept it, by the server's clock; zero where none has. It is a value of its
+	// own in the hash.
+	Seen time.Time `json:"-"`
 }
 
 // Wants tells whether the group subscribes to events called name.

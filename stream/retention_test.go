@@ -95,7 +95,7 @@ func TestTrimKeepsWhatIsNeeded(t *testing.T) {
 				b.read(b.a, 10)
 				b.ack(entries[0], entries[2], entries[3], entries[4])
 				_, err := b.a.Release(b.Context(), []stream.Release{{
-					ID: entries[1], Deliveries: 1, Delay: time.Hour,
+					ID: entries[1], Deliveries: 1, Tries: 1, Delay: time.Hour,
 					Reason: stream.RetryFailed,
 				}})
 				if err != nil {

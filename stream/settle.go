@@ -66,6 +66,8 @@ type Release struct {
 	Deliveries int
 	// Delay is how long it waits; zero is due at once.
 	Delay time.Duration
+	// Tries is the delivery count of the try that failed.
+	Tries int
 	// Reason is one of the Retry constants, or "" where no try has failed and the note stays what it was.
 	Reason string
 	// Error is what the try failed with.
@@ -78,7 +80,7 @@ func (g *Group) Release(ctx context.Context, releases []Release) (lost []ID, err
 	args := []any{g.name, g.consumer, g.lease.Milliseconds()}
 	for _, release := range releases {
 		args = append(args, release.ID.String(), release.Deliveries, release.Delay.Milliseconds(),
-			release.Deliveries, release.Reason, CleanError(release.Error))
+			release.Tries, release.Reason, CleanError(release.Error))
 	}
 	reply, err := g.client.run(ctx, g.client.scripts.release, g.settleKeys(), args...).Slice()
 	if err != nil {

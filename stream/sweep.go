@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -38,6 +39,9 @@ type Swept struct {
 	Suspects int
 	// Removed are the consumers whose names were removed.
 	Removed []string
+	// Refused is why Redis refused a write that could be done without, such as a sign of life under a memory limit; nil
+	// where it refused none.
+	Refused error
 }
 
 // Buried is an entry that a sweep gave up.
@@ -79,7 +83,7 @@ func (g *Group) Sweep(ctx context.Context, request SweepRequest) (Swept, error) 
 }
 
 func parseSwept(reply []any, leaseEnds time.Time) (Swept, error) {
-	if len(reply) != 5 {
+	if len(reply) != 6 {
 		return Swept{}, errUnexpectedReply
 	}
 	var swept Swept
@@ -98,6 +102,9 @@ func parseSwept(reply []any, leaseEnds time.Time) (Swept, error) {
 	swept.Suspects = replyNumber(reply[3])
 	for _, name := range replyList(reply[4]) {
 		swept.Removed = append(swept.Removed, replyText(name))
+	}
+	if refused := replyText(reply[5]); refused != "" {
+		swept.Refused = errors.New(refused)
 	}
 	return swept, nil
 }
@@ -130,7 +137,8 @@ func (c *Client) Uptime(ctx context.Context) (time.Duration, error) {
 	}
 	for line := range strings.SplitSeq(text, "\r\n") {
 		if seconds, found := strings.CutPrefix(line, "uptime_in_seconds:"); found {
-			return time.ParseDuration(seconds + "s")
+			uptime, err := time.ParseDuration(seconds + "s")
+			return max(uptime, time.Millisecond), err // zero would say that it is not known
 		}
 	}
 	return 0, nil

@@ -19,7 +19,7 @@ func TestPending(t *testing.T) {
 		consumer := b.read("labels", 3)
 		id, _ := stream.ParseID(second)
 		_, err := consumer.Release(b.Context(), []stream.Release{{
-			ID: id, Deliveries: 1, Delay: 90 * time.Minute,
+			ID: id, Deliveries: 1, Tries: 1, Delay: 90 * time.Minute,
 			Reason: stream.RetryFailed, Error: "no\nprinter \x1b[31m",
 		}})
 		if err != nil {

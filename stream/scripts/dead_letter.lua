@@ -29,8 +29,8 @@ local function packed(fields)
 end
 
 -- bury(letter) writes the dead letter, acks the entry and drops its note. letter.fields is the entry's flat list of names
--- and values, nil where the entry is gone. XADD comes first: under a memory limit it is the one that is refused, and
--- then nothing has been written.
+-- and values, nil where the entry is gone. XADD comes first: where it is refused (out of memory, a dead-letter key that is
+-- no stream) nothing else is written, and the error is returned.
 local function bury(letter)
   local fields = letter.fields or {}
   local add = {'XADD', letter.dead, '*',
@@ -43,7 +43,8 @@ local function bury(letter)
   else
     for i = 1, #fields do add[#add + 1] = fields[i] end
   end
-  redis.call(unpack(add))
+  local added = redis.pcall(unpack(add))
+  if type(added) == 'table' and added.err then return added end
   redis.call('XACK', letter.stream, letter.group, letter.id)
   redis.call('HDEL', letter.attempts, letter.id)
 end
@@ -53,5 +54,5 @@ local function bury_deleted(letter)
   letter.fields = nil
   letter.reason = 'deleted'
   letter.error = 'the entry was deleted from the stream (XDEL, XTRIM or MAXLEN) while it was pending'
-  bury(letter)
+  return bury(letter)
 end

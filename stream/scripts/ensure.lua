@@ -25,8 +25,8 @@ end
 local reply = {}
 for i = 1, #ARGV, 4 do
   local group, registration, start, seen = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  redis.call('HSET', KEYS[2], group, registration)
   if existing[group] then
+    redis.pcall('HSET', KEYS[2], group, registration) -- refused under a memory limit: what frees memory must go on
     reply[#reply + 1] = {'kept', ''}
   else
     local checkpoint = redis.call('HGET', KEYS[2], group .. ':checkpoint')
@@ -37,6 +37,7 @@ for i = 1, #ARGV, 4 do
     elseif start == 'auto' then
       at = have_groups and '$' or '0-0'
     end
+    redis.call('HSET', KEYS[2], group, registration)
     redis.call('XGROUP', 'CREATE', KEYS[1], group, at, 'MKSTREAM')
     reply[#reply + 1] = {what, at}
   end

@@ -11,11 +11,13 @@ if owner ~= consumer then return 0 end
 local letter = {stream = stream, dead = KEYS[2], attempts = KEYS[3], group = group, id = id,
   deliveries = deliveries, consumer = consumer, reason = ARGV[4], error = ARGV[5], event_id = ARGV[6]}
 local entry = redis.call('XRANGE', stream, id, id)
+local refused
 if #entry == 0 then
-  bury_deleted(letter)
+  refused = bury_deleted(letter)
 else
   letter.fields = entry[1][2]
-  bury(letter)
+  refused = bury(letter)
 end
+if refused then return refused end
 if KEYS[4] and redis.call('GET', KEYS[4]) == 'running ' .. id then redis.call('DEL', KEYS[4]) end
 return 1

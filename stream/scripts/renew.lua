@@ -5,8 +5,8 @@
 -- Reply: the IDs that the consumer does not own any more
 --
 -- The owner is checked first: a bare XCLAIM would take an entry back from whoever claimed it meanwhile. An entry that
--- was deleted from the stream is dead-lettered here, since XCLAIM drops it from the pending list. The sign of life comes
--- last: under a memory limit it is refused, unless the script has written before.
+-- was deleted from the stream is dead-lettered here, since XCLAIM drops it from the pending list. The sign of life may
+-- be refused under a memory limit; the leases go on all the same.
 
 local stream, group, consumer = KEYS[1], ARGV[1], ARGV[2]
 local lost = {}
@@ -21,5 +21,5 @@ for i = 3, #ARGV do
     lost[#lost + 1] = id
   end
 end
-redis.call('HSET', KEYS[4], consumer, whole(clock()))
+redis.pcall('HSET', KEYS[4], consumer, whole(clock()))
 return lost

@@ -8,10 +8,14 @@
 --      taken, 11 remove consumers that are empty and silent for longer than this in ms (0: none now), 12 how long the
 --      guard stands in ms
 -- Reply: {the ID to go on at, '' at the end of the list; the deliveries taken as {ID, delivery count, note or '', fields};
---        the dead letters written as {ID, reason, deliveries}; how many suspects were left; the consumers removed}
+--        the dead letters written as {ID, reason, deliveries}; how many suspects were left; the consumers removed; why a
+--        write was refused, '' where none was}
 --
 -- Due is: under `waiting`, when the note's time has come (at once where there is no note); under any other name, when the
 -- owner has been silent for a lease. What is under the consumer's own name is in its hands and is left alone.
+--
+-- Under a memory limit Redis refuses what adds data. Signs of life and dead letters are done without then, and reported;
+-- taking over goes on, since work that gets done is what frees memory.
 
 local stream, dead, attempts, groups, consumers, guard = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local group, me = ARGV[1], ARGV[2]
@@ -20,7 +24,13 @@ local from, page, room, room_bytes = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7
 local may_rob, alone, silent_for = ARGV[9] == '1', ARGV[10] == '1', tonumber(ARGV[11])
 
 local now = clock()
-local taken, buried, suspects, removed = {}, {}, 0, {}
+local taken, buried, suspects, removed, refused = {}, {}, 0, {}, ''
+
+-- attempt(...) runs a command that may be refused, and keeps the reason.
+local function attempt(...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then refused = reply.err end
+end
 
 -- just_below(id) is the largest ID below id; one with a half too long for a Lua number has the beginning below it.
 local function just_below(id)
@@ -51,7 +61,7 @@ local function remove_silent()
     local name = info[2]
     if not seen[name] and name ~= 'waiting' then
       seen[name] = now
-      redis.call('HSET', consumers, name, whole(now))
+      attempt('HSET', consumers, name, whole(now))
     end
   end
   for name, life in pairs(seen) do
@@ -67,12 +77,15 @@ end
 local function note_of(text)
   if not text then return nil end
   local readable, note = pcall(cjson.decode, text)
-  if readable and type(note) == 'table' then return note end
+  if readable and type(note) == 'table' and type(note.tries) == 'number' and type(note.next) == 'number' and
+    type(note.error) == 'string' and type(note.consumer) == 'string' then
+    return note
+  end
   return nil
 end
 
 local function is_due(owner, idle, note)
-  if owner == 'waiting' then return not note or (tonumber(note.next) or 0) <= now end
+  if owner == 'waiting' then return not note or note.next <= now end
   return may_rob and owner ~= me and idle >= lease
 end
 
@@ -85,18 +98,31 @@ local function exhausted(letter, note)
     letter.error = 'the last delivery ended without a word: the process of consumer ' .. letter.consumer ..
       ' was killed or stalled, perhaps by this event'
   end
-  bury(letter)
+  return bury(letter)
 end
 
-redis.call('HSET', consumers, me, whole(now))
-if room == 0 then return {'', taken, buried, suspects, removed} end
+-- give_up(letter, note) writes the dead letter of an entry that was deleted or is exhausted.
+local function give_up(letter, note)
+  local fault
+  if letter.fields then fault = exhausted(letter, note) else fault = bury_deleted(letter) end
+  if fault then
+    refused = fault.err
+  else
+    buried[#buried + 1] = {letter.id, letter.reason, letter.deliveries}
+  end
+end
+
+local function reply(next_id) return {next_id, taken, buried, suspects, removed, refused} end
+
+attempt('HSET', consumers, me, whole(now))
+if room == 0 then return reply('') end
 local sweeper = redis.call('GET', guard)
-if sweeper and sweeper ~= me then return {'', taken, buried, suspects, removed} end
-redis.call('SET', guard, me, 'PX', ARGV[12])
+if sweeper and sweeper ~= me then return reply('') end
+attempt('SET', guard, me, 'PX', ARGV[12])
 
 if from == '-' then
-  redis.call('HSET', groups, group .. ':seen', whole(now))
-  redis.call('HSET', groups, group .. ':checkpoint', checkpoint() or '0-0')
+  attempt('HSET', groups, group .. ':seen', whole(now))
+  attempt('HSET', groups, group .. ':checkpoint', checkpoint() or '0-0')
 end
 if silent_for > 0 then remove_silent() end
 
@@ -117,25 +143,21 @@ for i = 1, #found do
     local letter = {stream = stream, dead = dead, attempts = attempts, group = group, id = id, deliveries = deliveries,
       consumer = owner == 'waiting' and note and note.consumer or owner, fields = entry[1] and entry[1][2]}
     local suspect = deliveries > 0 and not (note and note.tries == deliveries)
-    if #entry == 0 then
-      bury_deleted(letter)
-      buried[#buried + 1] = {id, letter.reason, deliveries}
-    elseif deliveries >= max_deliveries then
-      exhausted(letter, note)
-      buried[#buried + 1] = {id, letter.reason, deliveries}
+    if #entry == 0 or deliveries >= max_deliveries then
+      give_up(letter, note)
     elseif suspect and not (alone and #taken == 0) then
       suspects = suspects + 1
     elseif #taken == room or (#taken > 0 and bytes >= room_bytes) then
-      return {id, taken, buried, suspects, removed}
+      return reply(id)
     else
       redis.call('XAUTOCLAIM', stream, group, me, 0, id, 'COUNT', 1)
       for _, part in ipairs(entry[1][2]) do bytes = bytes + #part end
       taken[#taken + 1] = {id, deliveries + 1, notes[i] or '', entry[1][2]}
-      if suspect then return {id, taken, buried, suspects, removed} end
+      if suspect then return reply(id) end
     end
   end
 end
 
 local last = ''
 if #found == page then last = found[#found][1] end
-return {last, taken, buried, suspects, removed}
+return reply(last)
