@@ -33,7 +33,12 @@ func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery) error 
 			r.passBy(ctx, job)
 		}
 	}
+	r.slots.sorted(len(jobs), len(wanted))
 	starting, err := r.begin(ctx, wanted)
+	if over := min(r.slots.over(), len(starting)); over > 0 {
+		r.handBack(context.WithoutCancel(ctx), starting[len(starting)-over:]...)
+		starting = starting[:len(starting)-over]
+	}
 	for i, job := range starting {
 		select {
 		case r.queue <- job:

@@ -74,7 +74,7 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 	if room <= 0 || ctx.Err() != nil {
 		return nil
 	}
-	deliveries, err := r.group.Read(ctx, room, r.block())
+	deliveries, err := r.group.Read(ctx, r.slots.reach(room), r.block())
 	if err != nil {
 		return err
 	}

@@ -461,3 +461,35 @@ func TestWorksOnACluster(t *testing.T) {
 		t.Errorf("consumers after the stop: got %v, want none", left)
 	}
 }
+
+func TestSurplusOfALongReachGoesBack(t *testing.T) {
+	onEach(t, func(b *bench) {
+		for range 1000 {
+			b.add("event", "OTHER")
+		}
+		handled := make(chan int, 100)
+		rare := group("rare", func(_ context.Context, d *consumers.Delivery) error {
+			handled <- d.Deliveries
+			time.Sleep(10 * time.Millisecond)
+			return nil
+		})
+		rare.Events, rare.Concurrency = []string{"RARE"}, 1
+		b.run(nil, rare)
+		b.until("all that is for others is passed by", func() bool {
+			groups, err := b.client.Groups(b.Context())
+			return err == nil && groups[0].Lag == 0 && groups[0].Pending == 0
+		})
+		pipe := b.client.Redis().Pipeline()
+		for range 10 {
+			pipe.Do(b.Context(), "XADD", "event_stream", "*", "event", "RARE")
+		}
+		if _, err := pipe.Exec(b.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			if deliveries := <-handled; deliveries != 1 {
+				t.Errorf("handled at delivery %d, want 1: what was handed back is not counted", deliveries)
+			}
+		}
+	})
+}

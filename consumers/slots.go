@@ -22,14 +22,15 @@ type slots struct {
 	workers int
 	freed   chan struct{} // holds a token after a release
 
-	mu        sync.Mutex
-	used      int
-	meanTook  float64 // of a handling, in seconds; 0 before the first
-	meanBytes float64 // of an entry
+	mu         sync.Mutex
+	used       int
+	meanTook   float64 // of a handling, in seconds; 0 before the first
+	meanBytes  float64 // of an entry
+	meanWanted float64 // share of the entries that are for this group
 }
 
 func newSlots(workers int) *slots {
-	return &slots{workers: workers, freed: make(chan struct{}, 1)}
+	return &slots{workers: workers, freed: make(chan struct{}, 1), meanWanted: 1}
 }
 
 // weight is what one more sample counts in a running mean.
@@ -52,6 +53,37 @@ func (s *slots) release(entries int) {
 	case s.freed <- struct{}{}:
 	default:
 	}
+}
+
+// sorted teaches reach how many of the entries that came were for this group.
+func (s *slots) sorted(entries, wanted int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if entries > 0 {
+		s.meanWanted += weight * (float64(wanted)/float64(entries) - s.meanWanted)
+	}
+}
+
+// reach is how many entries to read for room slots. Where most of the stream is for others it is more than room, or a
+// slow handler would pass by what is not for it one round trip at a time.
+func (s *slots) reach(room int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.meanWanted > 0.5 {
+		return room
+	}
+	entries := min(float64(room)/max(s.meanWanted, weight), bufferEntries)
+	if s.meanBytes > 0 {
+		entries = min(entries, bufferBytes/s.meanBytes)
+	}
+	return max(room, int(entries))
+}
+
+// over is how many entries too many are held, after a reach that brought more than was expected.
+func (s *slots) over() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(0, s.used-s.workers-s.buffer())
 }
 
 // handled teaches the buffer how long a handling takes.

@@ -108,6 +108,30 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+func TestSlotsReach(t *testing.T) {
+	t.Parallel()
+	slots := newSlots(2)
+	if got := slots.reach(2); got != 2 {
+		t.Errorf("reach on a stream of its own: got %d, want 2", got)
+	}
+	for range 200 {
+		slots.sorted(100, 10)
+	}
+	if got := slots.reach(2); got < 19 || got > 21 {
+		t.Errorf("reach where a tenth is for this group: got %d, want about 20", got)
+	}
+	for range 200 {
+		slots.sorted(100, 0)
+	}
+	if got := slots.reach(2); got != 32 {
+		t.Errorf("reach where nothing is: got %d, want 32", got)
+	}
+	slots.take(5, 0)
+	if got := slots.over(); got != 3 {
+		t.Errorf("over with 5 held by 2 workers: got %d, want 3", got)
+	}
+}
+
 func TestSlotsWait(t *testing.T) {
 	t.Parallel()
 	slots := newSlots(1)
