@@ -1,12 +1,12 @@
 FROM docker.io/library/golang:1.26-bookworm AS build
 WORKDIR /src
-ENV CGO_ENABLED=0
+ENV CGO_ENABLED=0 GOMODCACHE=/cache/modules GOCACHE=/cache/build
 COPY go.mod go.sum ./
-RUN --mount=type=cache,target=/go/pkg/mod \
+RUN --mount=type=cache,target=/cache \
     go mod download
 COPY . .
 # Without symbol tables, which only a debugger reads; a panic names its lines all the same.
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+RUN --mount=type=cache,target=/cache \
     go build -trimpath -ldflags='-s -w' -o /out/millrace . && mkdir -p /out/data/printed
 
 FROM gcr.io/distroless/static-debian12:nonroot
