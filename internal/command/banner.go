@@ -61,16 +61,15 @@ func (s *service) summary() string {
 
 // firstSteps are lines to copy: an event, from two languages, and what became of it.
 func (s *service) firstSteps() string {
-	event, data := s.sample()
-	xadd := stream.Command{"XADD", s.config.Stream, "*", "event", event}
+	event := sampleEvent(s.handlers.Handlers[0].Events[0])
+	xadd := shellWords(stream.Command{"XADD", s.config.Stream, "*", "event", event, "data", sampleOrder})
 	lines := []string{"\nAdd an event, from any Redis client:", ""}
 	if host, port, plain := plainServer(where(s.client)); plain {
 		lines = append(lines,
-			fmt.Sprintf("  redis-cli%s -p %s %s data '%s'", hostFlag(host), port, shellWords(xadd), data), "",
-			fmt.Sprintf(`  php -r '$r = new Redis(); $r->connect("%s", %s); $r->xAdd("%s", "*", ["event" => "%s", "data" => json_encode(%s)]);'`,
-				host, port, s.config.Stream, event, phpSample(data)), "")
+			fmt.Sprintf("  redis-cli%s -p %s %s", hostFlag(host), port, xadd), "",
+			"  php -r "+shellWord(phpProgram(host, port, s.config.Stream, event)), "")
 	} else {
-		lines = append(lines, fmt.Sprintf("  %s publish %s '%s'", s.name, event, data), "")
+		lines = append(lines, "  "+s.name+" publish "+shellWords(stream.Command{event, sampleOrder}), "")
 	}
 	return strings.Join(append(lines,
 		"See what became of it, with the ID that was printed:", "",
@@ -78,13 +77,13 @@ func (s *service) firstSteps() string {
 		"Stop with Ctrl-C.", ""), "\n")
 }
 
-// sample is an event that the first handler wants, and its data.
-func (s *service) sample() (event, data string) {
-	event, data = "NEW_ORDER_RECEIVED", sampleOrder
-	if first := s.handlers.Handlers[0].Events[0]; !stream.MatchName(first, event) && !strings.Contains(first, "*") {
-		event = first
+// sampleEvent is the name of an event that a handler wants which subscribes to pattern.
+func sampleEvent(pattern string) string {
+	const usual = "NEW_ORDER_RECEIVED"
+	if stream.MatchName(pattern, usual) {
+		return usual
 	}
-	return event, data
+	return strings.ReplaceAll(pattern, "*", "test")
 }
 
 // plainServer takes the address of a single server without TLS apart.
@@ -104,15 +103,34 @@ func hostFlag(host string) string {
 	return " -h " + host
 }
 
-// shellWords quotes the words that a shell would not pass on as they are.
+// shellWords are the words of a command as a shell takes them.
 func shellWords(command stream.Command) string {
 	words := make([]string, len(command))
 	for i, word := range command {
-		if words[i] = word; strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/-") != "" {
-			words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-		}
+		words[i] = shellWord(word)
 	}
 	return strings.Join(words, " ")
+}
+
+// shellWord quotes a word that a shell would not pass on as it is.
+func shellWord(word string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/-"
+	if word != "" && strings.Trim(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// phpProgram adds an event with the sample's data and prints the ID of its entry.
+func phpProgram(host, port, key, event string) string {
+	return fmt.Sprintf(`$r = new Redis(); $r->connect("%s", %s); `+
+		`echo $r->xAdd(%s, "*", ["event" => %s, "data" => json_encode(%s)]), "\n";`,
+		host, port, phpText(key), phpText(event), phpSample(sampleOrder))
+}
+
+// phpText is a text as PHP writes it (PHP manual, "Strings": double quoted).
+func phpText(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(text) + `"`
 }
 
 // phpSample is the sample's data as PHP writes it.

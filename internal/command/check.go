@@ -21,6 +21,7 @@ func (p *program) checkCommand() *cobra.Command {
 		Short: "Check the configuration and the handlers file",
 		Long: "Checks the environment variables and the handlers file, without asking Redis, and shows what would run. Every\n" +
 			"fault is named, and the exit code is 2 then.",
+		Example: "  millrace check\n  MILLRACE_HANDLERS_FILE=new.yaml millrace check",
 		RunE: func(_ *cobra.Command, args []string) error {
 			for _, warning := range p.Warnings {
 				fmt.Fprintln(p.Stderr, "millrace: warning: "+warning)
@@ -104,12 +105,29 @@ func checkHandler(options consumers.GroupOptions) checkedHandler {
 		MaxDeliveries: cmp.Or(options.MaxDeliveries, claim.DefaultMaxDeliveries),
 		BackoffMin:    Spell(backoff.Min),
 		BackoffMax:    Spell(backoff.Max),
-		From:          options.From.String(),
+		From:          startWords(options.From),
 	}
 	if options.Dedupe > 0 {
 		handler.Dedupe = Spell(options.Dedupe)
 	}
 	return handler
+}
+
+// startWords is a start as the handlers file spells it; of a time, the ID that it stands for.
+func startWords(start stream.Start) string {
+	switch start {
+	case stream.Start{}:
+		return "default"
+	case stream.FromBeginning():
+		return "beginning"
+	case stream.FromNew():
+		return "new"
+	}
+	before, err := stream.ParseID(start.String())
+	if err != nil {
+		return start.String()
+	}
+	return before.Next().String()
 }
 
 // redisAddress is where Redis is, without its secrets.
@@ -133,11 +151,11 @@ func (p *program) printChecked(found handlers) {
 	rows := make([][]string, len(all.Handlers))
 	for i, handler := range all.Handlers {
 		rows[i] = []string{
-			handler.Name, handler.Kind, brief(strings.Join(handler.Events, ", "), 40), itoa(handler.Concurrency),
-			handler.Timeout, itoa(handler.MaxDeliveries), handler.BackoffMin + " to " + handler.BackoffMax,
+			handler.Name, handler.Kind, brief(strings.Join(handler.Events, ", "), 40), digits(handler.Concurrency),
+			handler.Timeout, digits(handler.MaxDeliveries), handler.BackoffMin + " to " + handler.BackoffMax,
 			orDash(handler.Dedupe), handler.From,
 		}
 	}
-	p.printTable(columns("HANDLER", "KIND", "EVENTS", "#CONCURRENCY", "#TIMEOUT", "#TRIES", "BACKOFF", "DEDUPE", "FROM"), rows)
+	p.printTable(columns("HANDLER", "KIND", "EVENTS", "#CONCURRENCY", "#TIMEOUT", "#MAX DELIVERIES", "BACKOFF", "DEDUPE", "FROM"), rows)
 	p.printf("\n%s, no faults.\n", whole(len(rows), "handler"))
 }

@@ -37,15 +37,26 @@ handlers:
     run: inventory
     timeout: 90s
     from: new
+  rest:
+    events: ["*"]
+    run: label
+    concurrency: 1000
+    from: 1763700000000-0
+  all:
+    events: ["*"]
+    run: label
+    from: beginning
 `)
 	got := execute(t, config, "", "check")
 	want := "redis      redis://127.0.0.1:1\nstream     s\nhandlers   " + config.HandlersFile + `
 
-HANDLER   KIND        EVENTS       CONCURRENCY   TIMEOUT   TRIES   BACKOFF    DEDUPE   FROM
-labels    label       E, order.*             4        1m       3   1s to 1h   24h      auto
-stock     inventory   订单                   4     1m30s       3   1s to 1h   -        $
+HANDLER   KIND        EVENTS       CONCURRENCY   TIMEOUT   MAX DELIVERIES   BACKOFF    DEDUPE   FROM
+labels    label       E, order.*             4        1m                3   1s to 1h   24h      default
+stock     inventory   订单                   4     1m30s                3   1s to 1h   -        new
+rest      label       *                  1,000        1m                3   1s to 1h   -        1763700000000-0
+all       label       *                      4        1m                3   1s to 1h   -        beginning
 
-2 handlers, no faults.
+4 handlers, no faults.
 `
 	if got.code != exitDone || got.stdout != want {
 		t.Errorf("check:\n got %s%s\nwant %s", got.stdout, got.stderr, want)

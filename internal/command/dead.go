@@ -13,8 +13,11 @@ import (
 func (p *program) deadCommand() *cobra.Command {
 	dead := &cobra.Command{
 		Use:   "dead",
-		Short: "Show, requeue or remove what a group has given up",
-		Args:  noSuchCommand,
+		Short: "Show, requeue or remove the dead letters of a group",
+		Long:  "A dead letter is an entry that a group has given up. It is kept, with the reason, until it is requeued or removed.",
+		Example: "  millrace dead ls print_label\n  millrace dead show print_label 1763700000000-0\n" +
+			"  millrace dead requeue print_label 1763700000000-0 --yes",
+		Args: noSuchCommand,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return misuse(command, "expected ls, show, requeue or rm")
 		},
@@ -28,9 +31,10 @@ func (p *program) deadListCommand() *cobra.Command {
 	var page page
 	var reason string
 	command := &cobra.Command{
-		Use:   "ls GROUP",
-		Short: "List the dead letters of a group, oldest first",
-		Args:  between(1, 1, "the name of one group"),
+		Use:     "ls GROUP",
+		Short:   "List the dead letters of a group, oldest first",
+		Example: "  millrace dead ls print_label\n  millrace dead ls print_label --reason permanent --count 10",
+		Args:    between(1, 1, "the name of one group"),
 		RunE: func(command *cobra.Command, args []string) error {
 			from, err := page.start()
 			if err != nil {
@@ -52,7 +56,7 @@ func (p *program) deadListCommand() *cobra.Command {
 }
 
 func addReason(command *cobra.Command, target *string) {
-	command.Flags().StringVar(target, "reason", "", "only those of this reason, such as permanent or max_deliveries")
+	command.Flags().StringVar(target, "reason", "", "only those with this reason, such as permanent or max_deliveries")
 }
 
 // deadPage is how many dead letters are read in one go, since they come with all that is in them.
@@ -124,7 +128,7 @@ func (p *program) printDead(now time.Time, letters []stream.DeadLetter) {
 			brief(orDash(withoutReason(letter.Reason, letter.Error)), 60),
 		}
 	}
-	p.printTable(columns("ID", "GIVEN UP", "ENTRY", "EVENT", "REASON", "#DELIVERIES", "ERROR"), rows)
+	p.printTable(columns("ID", "DEAD LETTERED", "ENTRY", "EVENT", "REASON", "#DELIVERIES", "ERROR"), rows)
 }
 
 // entryOf is the entry that a letter is of; somebody else's letter names none.
@@ -144,10 +148,11 @@ func eventOf(letter stream.DeadLetter) stream.Event {
 func (p *program) deadShowCommand() *cobra.Command {
 	var output output
 	command := &cobra.Command{
-		Use:   "show GROUP ID",
-		Short: "Show a dead letter in full",
-		Long:  "Shows a dead letter in full. ID is the letter's own, or that of the entry that was given up.",
-		Args:  between(2, 2, "a group and the ID of a dead letter"),
+		Use:     "show GROUP ID",
+		Short:   "Show a dead letter in full",
+		Long:    "Shows a dead letter in full. ID is the letter's own, or that of the entry that was given up.",
+		Example: "  millrace dead show print_label 1763700000000-0",
+		Args:    between(2, 2, "a group and the ID of a dead letter"),
 		RunE: func(command *cobra.Command, args []string) error {
 			id, err := stream.ParseID(args[1])
 			if err != nil {
@@ -176,7 +181,7 @@ func (p *program) printLetter(now time.Time, group string, letter stream.DeadLet
 		[2]string{"entry", entryOf(letter)},
 		[2]string{"event", brief(orDash(eventOf(letter).Name), 200)},
 		[2]string{"event_id", brief(letter.EventID, 200)},
-		[2]string{"given up", instant(now, letter.At)},
+		[2]string{"dead lettered", instant(now, letter.At)},
 		[2]string{"reason", oneLine(letter.Reason)},
 		[2]string{"deliveries", digits(letter.Deliveries)},
 		[2]string{"consumer", brief(letter.Consumer, 100)},

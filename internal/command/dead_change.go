@@ -35,8 +35,9 @@ func (p *program) deadRequeueCommand() *cobra.Command {
 		Short: "Hand dead letters to their group once more",
 		Long: "Hands dead letters to their group once more, and to no other: each becomes a new entry of the stream that is for\n" +
 			"this group alone, with the event's own ID and time. IDs are those of the letters, or of the entries that were given up.",
-		Example: "  millrace dead requeue print_label --all\n  millrace dead requeue print_label 1763700000000-0 --yes",
-		Args:    between(1, math.MaxInt, "a group, and the IDs of dead letters or --all"),
+		Example: "  millrace dead requeue print_label --all                    # says what would be requeued\n" +
+			"  millrace dead requeue print_label 1763700000000-0 --yes",
+		Args: between(1, math.MaxInt, "a group, and the IDs of dead letters or --all"),
 		RunE: func(command *cobra.Command, args []string) error {
 			return p.changeDead(command.Context(), args, &change, p.requeueDead)
 		},
@@ -48,11 +49,12 @@ func (p *program) deadRequeueCommand() *cobra.Command {
 func (p *program) deadRemoveCommand() *cobra.Command {
 	var change deadChange
 	command := &cobra.Command{
-		Use:     "rm GROUP [ID...]",
-		Short:   "Remove dead letters for good",
-		Long:    "Removes dead letters for good. IDs are those of the letters, or of the entries that were given up.",
-		Example: "  millrace dead rm print_label --reason undecodable --all\n  millrace dead rm print_label 1763700000000-0 --yes",
-		Args:    between(1, math.MaxInt, "a group, and the IDs of dead letters or --all"),
+		Use:   "rm GROUP [ID...]",
+		Short: "Remove dead letters for good",
+		Long:  "Removes dead letters for good. IDs are those of the letters, or of the entries that were given up.",
+		Example: "  millrace dead rm print_label --all --reason undecodable   # says what would be removed\n" +
+			"  millrace dead rm print_label 1763700000000-0 --yes",
+		Args: between(1, math.MaxInt, "a group, and the IDs of dead letters or --all"),
 		RunE: func(command *cobra.Command, args []string) error {
 			return p.changeDead(command.Context(), args, &change, p.removeDead)
 		},

@@ -97,7 +97,7 @@ func TestDeadLetters(t *testing.T) {
 			b.giveUp(consumer, id, "permanent: 没有\x07地址")
 		}
 		const list = `
-ID GIVEN UP     ENTRY           EVENT REASON    DELIVERIES ERROR
+ID DEAD LETTERED ENTRY           EVENT REASON    DELIVERIES ERROR
 ID DURATION ago 1763700000000-0 E     permanent          1 没有` + "\ufffd" + `地址
 ID DURATION ago 1763700000001-0 E     permanent          1 没有` + "\ufffd" + `地址
 ID DURATION ago 1763700000002-0 -     permanent          1 没有` + "\ufffd" + `地址`
@@ -108,7 +108,7 @@ dead letter ID of labels
 entry 1763700000001-0
 event E
 event_id 1763700000001-0
-given up MOMENT (DURATION ago)
+dead lettered MOMENT (DURATION ago)
 reason permanent
 deliveries 1
 consumer c-1
@@ -194,8 +194,8 @@ func TestTrim(t *testing.T) {
 These groups hold it back, because they have not finished what is older:
 
 GROUP STATE NEEDS ADDED LAST AT WORK
-labels exists 1763700000001-0 DURATION ago never
-stock exists 1763700000001-0 DURATION ago never
+labels stopped 1763700000001-0 DURATION ago never
+stock stopped 1763700000001-0 DURATION ago never
 
 A group that nobody will run again is ended by: millrace groups rm GROUP`
 		b.want("To remove: 1 entry that every group has finished, older than DURATION.\n"+held, "trim")
@@ -215,5 +215,55 @@ A group that nobody will run again is ended by: millrace groups rm GROUP`
 		if got := b.redis.XLen(b.Context(), b.config.Stream).Val(); got != 1 {
 			b.Errorf("after trim: got %d entries, want 1", got)
 		}
+		b.redis.XGroupDestroy(b.Context(), b.config.Stream, "stock")
+		if got := b.execute("trim").stdout; !strings.Contains(even(got), "\nstock missing 1763") {
+			b.Errorf("a group that is missing: got %s", got)
+		}
 	})
+}
+
+func TestTrimNamesNoEndForGroupsAtWork(t *testing.T) {
+	onEach(t, func(b bench) {
+		b.add(first, "event", "E")
+		b.groups()
+		for _, group := range []string{"labels", "stock"} {
+			consumer, err := b.client.Group(group, "c-1", 30*time.Second)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := consumer.Sweep(b.Context(), stream.SweepRequest{MaxDeliveries: 3}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.want(`
+To remove: 0 entries that every group has finished, older than DURATION.
+
+These groups hold it back, because they have not finished what is older:
+
+GROUP STATE NEEDS ADDED LAST AT WORK
+labels running 1763700000000-0 DURATION ago DURATION ago
+stock running 1763700000000-0 DURATION ago DURATION ago`, "trim")
+	})
+}
+
+func TestSeemsAbandoned(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_763_700_000, 0)
+	seen := func(before time.Duration) time.Time { return now.Add(-before) }
+	tests := []struct {
+		group stream.GroupStatus
+		want  bool
+	}{
+		{stream.GroupStatus{Exists: true, Seen: seen(0)}, false},
+		{stream.GroupStatus{Exists: true, Seen: seen(5 * time.Minute)}, false},
+		{stream.GroupStatus{Exists: true, Seen: seen(5*time.Minute + time.Second)}, true},
+		{stream.GroupStatus{Exists: true, Seen: seen(time.Hour), Consumers: []stream.ConsumerStatus{{}, {Seen: seen(time.Minute)}}}, false},
+		{stream.GroupStatus{Exists: true}, true},
+		{stream.GroupStatus{Seen: seen(0)}, true},
+	}
+	for _, test := range tests {
+		if got := seemsAbandoned(now, test.group); got != test.want {
+			t.Errorf("%+v: got %v, want %v", test.group, got, test.want)
+		}
+	}
 }

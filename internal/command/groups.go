@@ -20,14 +20,18 @@ func (p *program) groupsCommand() *cobra.Command {
 	groups := &cobra.Command{
 		Use:   "groups",
 		Short: "Show how the groups stand, or end one",
-		Args:  noSuchCommand,
-		RunE:  list,
+		Long: "Shows how every group of the stream stands: who works for it, what it has not been handed yet (LAG), what is\n" +
+			"pending, how much of that waits for its next try, and its dead letters.",
+		Example: "  millrace groups\n  millrace groups -o json\n  millrace groups rm old_handler",
+		Args:    noSuchCommand,
+		RunE:    list,
 	}
 	show := &cobra.Command{
-		Use:   "ls",
-		Short: "Show how the groups stand",
-		Args:  between(0, 0, "no arguments"),
-		RunE:  list,
+		Use:     "ls",
+		Short:   "Show how the groups stand",
+		Example: "  millrace groups ls",
+		Args:    between(0, 0, "no arguments"),
+		RunE:    list,
 	}
 	output.addTo(groups)
 	output.addTo(show)

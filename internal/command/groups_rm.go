@@ -21,7 +21,7 @@ func (p *program) groupsRemoveCommand() *cobra.Command {
 		Use:     "rm GROUP",
 		Short:   "End a group for good",
 		Long:    groupsRemoveHelp,
-		Example: "  millrace groups rm old_handler        # says what would end\n  millrace groups rm old_handler --yes",
+		Example: "  millrace groups rm old_handler         # says what would end\n  millrace groups rm old_handler --yes",
 		Args:    between(1, 1, "the name of one group"),
 		RunE: func(command *cobra.Command, args []string) error {
 			return p.withClient(command.Context(), func(ctx context.Context, client *stream.Client) error {
@@ -85,15 +85,15 @@ func groupRemoval(keys stream.Keys, group stream.GroupStatus) []stream.Command {
 
 func (p *program) planGroupRemoval(client *stream.Client, group stream.GroupStatus) {
 	p.printf("Ending the group %s of the stream %s.\n\n", oneLine(group.Name), client.Keys().Stream())
-	pending, unread, dead, running := "none", "none", "none", "none"
+	pending, lag, dead, running := "none", "none", "none", "none"
 	if group.Pending > 0 {
-		pending = fmt.Sprintf("%s, %s of them waiting for a retry: never handled", digits(group.Pending), digits(group.Waiting))
+		pending = fmt.Sprintf("%s, %s of them waiting: never handled", digits(group.Pending), digits(group.Waiting))
 	}
 	if group.Lag > 0 {
-		unread = digits(group.Lag) + ": never handled"
+		lag = digits(group.Lag) + ": never handled"
 	}
 	if group.LagIsEstimate {
-		unread = "about " + unread
+		lag = "about " + lag
 	}
 	if group.Dead > 0 {
 		dead = fmt.Sprintf("%s, kept in %s", digits(group.Dead), client.Keys().Dead(group.Name))
@@ -101,8 +101,8 @@ func (p *program) planGroupRemoval(client *stream.Client, group stream.GroupStat
 	if count := alive(group); count > 0 {
 		running = digits(count) + ": stop the handler first, or it creates the group again"
 	}
-	p.printFacts([2]string{"pending", pending}, [2]string{"not read", unread}, [2]string{"dead letters", dead},
-		[2]string{"consumers running", running})
+	p.printFacts([2]string{"pending", pending}, [2]string{"lag", lag}, [2]string{"dead letters", dead},
+		[2]string{"consumers", running})
 }
 
 func anyWords(command stream.Command) []any {

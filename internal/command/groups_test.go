@@ -51,10 +51,10 @@ func TestGroupIsEnded(t *testing.T) {
 		const plan = `
 Ending the group labels of the stream event_stream.
 
-pending           1, 0 of them waiting for a retry: never handled
-not read          1: never handled
+pending           1, 0 of them waiting: never handled
+lag               1: never handled
 dead letters      1, kept in {event_stream}:dead:labels
-consumers running none`
+consumers none`
 		b.want(plan, "groups", "rm", "labels")
 		b.want(`
 MULTI

@@ -40,10 +40,11 @@ func (p *program) pendingCommand() *cobra.Command {
 	var page page
 	command := &cobra.Command{
 		Use:   "pending GROUP",
-		Short: "Show what a group was handed and has not finished",
-		Long: "Shows what a group was handed and has not finished, oldest first: what is being handled, and what waits for its\n" +
-			"next try.",
-		Args: between(1, 1, "the name of one group"),
+		Short: "List what is pending in a group, oldest first",
+		Long: "Lists what is pending in a group: entries that were delivered to it and not acked. A consumer has them in hand, or\n" +
+			"they wait for their next try under the name `waiting`.",
+		Example: "  millrace pending print_label\n  millrace pending print_label --count 10 --from 1763700000000-0",
+		Args:    between(1, 1, "the name of one group"),
 		RunE: func(command *cobra.Command, args []string) error {
 			from, err := page.start()
 			if err != nil {

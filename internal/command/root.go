@@ -11,7 +11,7 @@ import (
 const rootHelp = `Millrace handles the events of a Redis stream. Every handler is a consumer group of its own, so each one
 works at its own pace. Any Redis client adds events:
 
-  XADD event_stream * event NEW_ORDER_RECEIVED data '{"order_id":12345}'
+  redis-cli XADD event_stream '*' event NEW_ORDER_RECEIVED data '{"order_id":12345}'
 
 Without a command it runs all handlers. Configuration is in environment variables, which begin with
 MILLRACE_, and in the handlers file; without MILLRACE_REDIS_URL it starts a server in memory, for trying out.
@@ -24,6 +24,7 @@ func (p *program) root() *cobra.Command {
 		Use:           "millrace",
 		Short:         "Handles the events of a Redis stream",
 		Long:          rootHelp,
+		Example:       "  millrace\n  millrace groups\n  millrace event 1763700000000-0",
 		Args:          noSuchCommand,
 		RunE:          func(command *cobra.Command, _ []string) error { return p.serve(command.Context(), nil) },
 		SilenceErrors: true,

@@ -42,7 +42,7 @@ func TestFeedLines(t *testing.T) {
 		{result(consumers.Lost, "", ""), "labels    lost           1763700000000-0  E  another consumer has it now"},
 		{
 			result(consumers.Retried, "failed", "no printer\n\x1b[2Jforged"),
-			"labels    retried        1763700000000-0  E  try 3 failed, the next in 1m: no printer \ufffd[2Jforged",
+			"labels    retried        1763700000000-0  E  try 3 failed, the next in 1m30s: no printer \ufffd[2Jforged",
 		},
 		{
 			result(consumers.DeadLettered, "undecodable", "undecodable: no name"),
@@ -209,9 +209,22 @@ func TestWords(t *testing.T) {
 		{roughly(900 * time.Microsecond), "900µs"},
 		{roughly(1560 * time.Millisecond), "1.6s"},
 		{roughly(59 * time.Second), "59s"},
-		{roughly(61 * time.Minute), "1h"},
-		{roughly(90 * time.Second), "1m"},
-		{roughly(49 * time.Hour), "2 days"},
+		{roughly(9960 * time.Millisecond), "10s"},
+		{roughly(59400 * time.Millisecond), "59s"},
+		{roughly(59600 * time.Millisecond), "1m"},
+		{roughly(90 * time.Second), "1m30s"},
+		{roughly(119 * time.Second), "1m59s"},
+		{roughly(599600 * time.Millisecond), "10m"},
+		{roughly(59*time.Minute + 29*time.Second), "59m"},
+		{roughly(time.Hour - time.Second), "1h"},
+		{roughly(61 * time.Minute), "1h1m"},
+		{roughly(119 * time.Minute), "1h59m"},
+		{roughly(10*time.Hour - time.Second), "10h"},
+		{roughly(24 * time.Hour), "24h"},
+		{roughly(47*time.Hour + 50*time.Minute), "48h"},
+		{roughly(48 * time.Hour), "2 days"},
+		{roughly(60 * time.Hour), "3 days"},
+		{roughly(999600 * time.Microsecond), "1s"},
 		{roughly(-time.Second), "0s"},
 		{Spell(24 * time.Hour), "24h"},
 		{Spell(90 * time.Second), "1m30s"},
@@ -224,7 +237,8 @@ func TestWords(t *testing.T) {
 		{whole(2000, "entry"), "2,000 entries"},
 		{whole(0, "dead letter"), "0 dead letters"},
 		{brief("ab\ncd  ef", 20), "ab cd ef"},
-		{brief("一二三四五", 6), "一二…"},
+		{brief("一二三四五", 9), "一二三..."},
+		{brief("一二三四五", 10), "一二三四五"},
 		{oneLine("a\u202eb\x9b"), "a\ufffdb\ufffd"},
 		{ahead(time.Unix(5, 0), time.Unix(5, 0)), "now"},
 		{ahead(time.Unix(5, 0), time.Unix(35, 0)), "in 30s"},
@@ -263,6 +277,9 @@ func TestFirstSteps(t *testing.T) {
 	command := stream.Command{"XADD", "{shop}:it's", "*"}
 	if got, want := shellWords(command), `XADD '{shop}:it'\''s' '*'`; got != want {
 		t.Errorf("shellWords: got %s, want %s", got, want)
+	}
+	if got, want := shellWord(""), "''"; got != want {
+		t.Errorf("shellWord of nothing: got %s, want %s", got, want)
 	}
 }
 

@@ -14,9 +14,10 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(stream.CleanError(text)), " ")
 }
 
-// brief is oneLine of at most width cells of a terminal.
+// brief is oneLine of at most width cells of a terminal. The mark of what is left out is ASCII: terminals do not agree on
+// the width of an ellipsis beside Chinese text.
 func brief(words string, width int) string {
-	return text.Snip(oneLine(words), width, "…")
+	return text.Snip(oneLine(words), width, "...")
 }
 
 // orDash shows where there is nothing.
@@ -39,24 +40,30 @@ func Spell(duration time.Duration) string {
 	return text
 }
 
-// roughly prints a duration with its largest unit alone, as people say it.
+// roughly prints a duration with one unit, or with two where one would be far off: 45s, 1m30s, 45m, 1h30m, 45h, 3 days.
 func roughly(duration time.Duration) string {
 	const day = 24 * time.Hour
-	switch duration = max(duration, 0); {
+	if duration = max(duration, 0); duration >= 2*day {
+		return whole(int(duration.Round(day)/day), "day")
+	}
+	return Spell(duration.Round(coarseness(duration)))
+}
+
+// coarseness is the least difference that matters in a duration of less than two days.
+func coarseness(duration time.Duration) time.Duration {
+	switch {
 	case duration < time.Millisecond:
-		return duration.Round(time.Microsecond).String()
+		return time.Microsecond
 	case duration < time.Second:
-		return duration.Round(time.Millisecond).String()
+		return time.Millisecond
 	case duration < 10*time.Second:
-		return duration.Round(100 * time.Millisecond).String()
-	case duration < time.Minute:
-		return duration.Round(time.Second).String()
-	case duration < time.Hour:
-		return Spell(duration.Truncate(time.Minute))
-	case duration < day:
-		return Spell(duration.Truncate(time.Hour))
+		return 100 * time.Millisecond
+	case duration < 10*time.Minute:
+		return time.Second
+	case duration < 10*time.Hour:
+		return time.Minute
 	default:
-		return whole(int(duration/day), "day")
+		return time.Hour
 	}
 }
 

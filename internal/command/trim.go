@@ -16,8 +16,10 @@ func (p *program) trimCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "trim",
 		Short: "Remove old events that every group has finished",
-		Long: "Removes events that every group has finished and that are older than the retention. What a group has not read, or\n" +
-			"has not finished, stays. The service does this by itself every minute.",
+		Long: "Removes events that every group has finished and that are older than the retention. What is pending in a group, or\n" +
+			"not delivered to it yet, stays. The service does this by itself every minute.",
+		Example: "  millrace trim                  # says what would be removed, and who holds back more\n" +
+			"  millrace trim --retention 1h --yes",
 		Args: between(0, 0, "no arguments"),
 		RunE: func(command *cobra.Command, _ []string) error {
 			if !command.Flags().Changed("retention") {
@@ -61,6 +63,12 @@ func (p *program) trim(ctx context.Context, client *stream.Client, trimming trim
 		}{trimmed, trimming.confirmed})
 	}
 	p.printTrimmed(trimmed, trimming)
+	if err := p.printHoldBacks(ctx, client, trimmed.HeldBackBy); err != nil {
+		return err
+	}
+	if !trimming.confirmed && trimmed.Removed > 0 {
+		p.planned()
+	}
 	return nil
 }
 
@@ -86,29 +94,62 @@ func (p *program) printTrimmed(trimmed stream.Trimmed, trimming trimming) {
 	default:
 		p.printf("To remove: %s.\n", finished)
 	}
-	if len(trimmed.HeldBackBy) > 0 {
-		p.println("\nThese groups hold it back, because they have not finished what is older:")
-		p.println()
-		p.printHoldBacks(time.Now(), trimmed.HeldBackBy)
-	}
-	if !trimming.confirmed && trimmed.Removed > 0 {
-		p.planned()
-	}
 }
 
-func (p *program) printHoldBacks(now time.Time, held []stream.HoldBack) {
-	rows := make([][]string, len(held))
-	for i, group := range held {
-		state := "exists"
-		if group.Missing {
-			state = "missing"
-		}
-		seen := ago(now, group.Seen)
-		if group.Seen.IsZero() {
-			seen = "never"
-		}
-		rows[i] = []string{oneLine(group.Group), state, group.Needs.String(), ago(now, group.Since), seen}
+// printHoldBacks says which groups need older events, and where nobody seems to run one any more, how to end it.
+func (p *program) printHoldBacks(ctx context.Context, client *stream.Client, held []stream.HoldBack) error {
+	if len(held) == 0 {
+		return nil
 	}
+	status, err := client.Inspect(ctx)
+	if err != nil {
+		return err
+	}
+	groups := map[string]stream.GroupStatus{}
+	for _, group := range status.Groups {
+		groups[group.Name] = group
+	}
+	rows, abandoned := make([][]string, len(held)), false
+	for i, holder := range held {
+		group := groups[holder.Group]
+		rows[i] = []string{
+			oneLine(holder.Group), groupState(group), holder.Needs.String(), ago(status.Time, holder.Since),
+			lastAtWork(status.Time, group),
+		}
+		abandoned = abandoned || seemsAbandoned(status.Time, group)
+	}
+	p.println("\nThese groups hold it back, because they have not finished what is older:")
+	p.println()
 	p.printTable(columns("GROUP", "STATE", "NEEDS", "ADDED", "LAST AT WORK"), rows)
-	p.printf("\nA group that nobody will run again is ended by: %s groups rm GROUP\n", p.name)
+	if abandoned {
+		p.printf("\nA group that nobody will run again is ended by: %s groups rm GROUP\n", p.name)
+	}
+	return nil
+}
+
+// lastSign is the last sign of life of a group's consumers; zero where there was none.
+func lastSign(group stream.GroupStatus) time.Time {
+	last := group.Seen
+	for _, consumer := range group.Consumers {
+		if consumer.Seen.After(last) {
+			last = consumer.Seen
+		}
+	}
+	return last
+}
+
+func lastAtWork(now time.Time, group stream.GroupStatus) string {
+	last := lastSign(group)
+	if last.IsZero() {
+		return "never"
+	}
+	return ago(now, last)
+}
+
+// abandonedAfter is how long nobody has worked for a group that seems abandoned: longer than a restart takes.
+const abandonedAfter = 5 * time.Minute
+
+// seemsAbandoned tells whether it may be that nobody runs the group any more. Whether it is so, only its owner knows.
+func seemsAbandoned(now time.Time, group stream.GroupStatus) bool {
+	return !group.Exists || now.Sub(lastSign(group)) > abandonedAfter
 }

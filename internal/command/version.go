@@ -19,9 +19,10 @@ type build struct {
 func (p *program) versionCommand() *cobra.Command {
 	var output output
 	command := &cobra.Command{
-		Use:   "version",
-		Short: "Show what the program was built from",
-		Args:  between(0, 0, "no arguments"),
+		Use:     "version",
+		Short:   "Show what the program was built from",
+		Example: "  millrace version",
+		Args:    between(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			built := readBuild()
 			if output.isJSON() {
