@@ -256,6 +256,32 @@ func TestOperationsPageKnowsEveryMetric(t *testing.T) {
 	}
 }
 
+func TestOperationsPageKnowsEveryJSONKey(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs/operations.md")
+	table := page[strings.Index(page, "\n## JSON\n"):strings.Index(page, "\n## With redis-cli alone\n")]
+	code := sources(t, "stream", "internal/command")
+	for _, row := range find(`(?m)^\|[^|]*\|(.*)\|$`, table) {
+		for _, key := range find("`([a-z_]+)`", row) {
+			if !strings.Contains(code, "`json:\""+key+"\"") && !strings.Contains(code, "`json:\""+key+",") &&
+				!strings.Contains(code, `"`+key+`": `) { // of a map that is printed
+				t.Errorf("docs/operations.md names the JSON key %q, which nothing prints", key)
+			}
+		}
+	}
+	printed := regexp.MustCompile("`json:\"([a-z_]+)")
+	for _, file := range []string{
+		"stream/inspect.go", "stream/inspect_event.go", "stream/inspect_pending.go", "stream/dead.go", "stream/requeue.go",
+		"stream/retention.go", "internal/command/check.go", "internal/command/trim.go", "internal/command/version.go",
+	} {
+		for _, match := range printed.FindAllStringSubmatch(read(t, file), -1) {
+			if !strings.Contains(table, "`"+match[1]+"`") {
+				t.Errorf("docs/operations.md does not name the JSON key %q of %s", match[1], file)
+			}
+		}
+	}
+}
+
 func unique(names []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(names)))
 }

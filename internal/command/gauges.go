@@ -44,7 +44,7 @@ func newGauges(inspect func(context.Context) (stream.Status, error), log *zap.Lo
 		lag:       desc("lag", "Entries that were not delivered to the group yet.", "group"),
 		estimate:  desc("lag_is_estimate", "Whether the lag is an estimate (1) or exact (0).", "group"),
 		pending:   desc("pending", "Entries delivered and not acked, those that wait for a retry included.", "group"),
-		waiting:   desc("waiting", "Entries that wait for a retry or were handed back.", "group"),
+		waiting:   desc("waiting", "Entries that wait for a retry or were released.", "group"),
 		oldest:    desc("oldest_pending_seconds", "Age of the oldest pending entry; 0 where nothing is pending.", "group"),
 		dead:      desc("dead", "Dead letters.", "group"),
 		consumers: desc("consumers", "Consumers that have shown life within the group's lease.", "group"),

@@ -20,8 +20,8 @@ func (p *program) groupsCommand() *cobra.Command {
 	groups := &cobra.Command{
 		Use:   "groups",
 		Short: "Show how the groups stand, or end one",
-		Long: "Shows how every group of the stream stands: who works for it, what it has not been handed yet (LAG), what is\n" +
-			"pending, how much of that waits for its next try, and its dead letters.",
+		Long: "Shows how every group of the stream stands: who works for it, what was not delivered to it yet (LAG),\n" +
+			"what is pending, how much of that waits for its next try, and its dead letters.",
 		Example: "  millrace groups\n  millrace groups -o json\n  millrace groups rm old_handler",
 		Args:    noSuchCommand,
 		RunE:    list,
