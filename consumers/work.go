@@ -123,8 +123,10 @@ func (r *runner) settled(err error) {
 // letGo leaves an entry that cannot be settled to a later try, which finds out again what becomes of it.
 func (r *runner) letGo(ctx context.Context, job *job, err error) {
 	r.log.Error("could not settle an entry: it will be handled again", zap.String("id", job.ID.String()), zap.Error(err))
-	_, err = r.group.Release(ctx, []stream.Release{{ID: job.ID, Deliveries: job.Deliveries, Delay: r.options.Backoff.Max,
-		Tries: job.Deliveries, Reason: stream.RetryFailed, Error: "could not be settled: " + err.Error()}})
+	_, err = r.group.Release(ctx, []stream.Release{{
+		ID: job.ID, Deliveries: job.Deliveries, Delay: r.options.Backoff.Max,
+		Tries: job.Deliveries, Reason: stream.RetryFailed, Error: "could not be settled: " + err.Error(),
+	}})
 	if err != nil {
 		r.mayHaveLost.Store(true)
 	}

@@ -318,6 +318,36 @@ func TestSweepGivesUp(t *testing.T) {
 	})
 }
 
+func TestSpoiltNotesStopNoSweep(t *testing.T) {
+	onEach(t, func(b bench) {
+		wait := func(deliveries int, note string) stream.ID {
+			id := b.add()
+			b.read(b.a, 1)
+			if _, err := b.a.Release(b.Context(), []stream.Release{{ID: id, Deliveries: deliveries}}); err != nil {
+				t.Fatal(err)
+			}
+			b.client.Redis().HSet(b.Context(), b.client.Keys().Attempts("g"), id.String(), note)
+			return id
+		}
+		spoilt := []string{
+			"no JSON", `"text"`, "null", "[]", "{}", `{"tries":3,"next":0}`,
+			`{"tries":3,"next":"soon","error":"","consumer":""}`, `{"tries":3,"next":0,"error":[],"consumer":{}}`,
+		}
+		for _, note := range spoilt {
+			wait(3, note)
+		}
+		innocent, suspect := wait(0, spoilt[0]), wait(1, spoilt[0])
+		swept := b.sweep(b.b, nil)
+		if len(swept.Buried) != len(spoilt) || !slices.Equal(ids(swept.Taken), []stream.ID{innocent}) || swept.Suspects != 1 {
+			t.Fatalf("sweep: got %+v, want %d given up, %v taken and a suspect left", swept, len(spoilt), innocent)
+		}
+		swept = b.sweep(b.b, nil)
+		if len(swept.Taken) != 1 || swept.Taken[0].ID != suspect || swept.Taken[0].Note != nil {
+			t.Errorf("sweep again: got %+v, want %v without a note", swept.Taken, suspect)
+		}
+	})
+}
+
 func TestSweepKeepsTheCheckpointAndRemovesTheSilent(t *testing.T) {
 	onEach(t, func(b bench) {
 		ctx := b.Context()
@@ -454,4 +484,16 @@ func TestDedupe(t *testing.T) {
 			t.Errorf("third: got %s, want done", got)
 		}
 	})
+}
+
+func TestUptimeIsKnownFromTheStart(t *testing.T) {
+	t.Parallel()
+	client, err := stream.Open(stream.Options{URL: redistest.Start(t).URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if uptime, err := client.Uptime(t.Context()); uptime <= 0 || uptime > time.Minute || err != nil {
+		t.Errorf("Uptime: got %v, %v, want a moment, since zero says that it is not known", uptime, err)
+	}
 }

@@ -12,9 +12,9 @@ func TestPrintable(t *testing.T) {
 	t.Parallel()
 	font := newFont(t)
 	tests := map[string]string{
-		"Order 12345": "Order 12345",
-		"收件人：王小明，「引」": "收件人：王小明，「引」",
-		"ÄÖÜß éèç Ελλ Жук かな 한글 ￥€£": "ÄÖÜß éèç Ελλ Жук かな 한글 ￥€£",
+		"Order 12345":                   "Order 12345",
+		"收件人：王小明，「引」":                   "收件人：王小明，「引」",
+		"ÄÖÜß éèç Ελλ Жук かな 한글 ￥€£":    "ÄÖÜß éèç Ελλ Жук かな 한글 ￥€£",
 		"a\tb\u00a0c\u3000d":            "a b c d",
 		"one\r\ntwo":                    "one\ntwo",
 		"gift 🎁!":                       "gift □!",
