@@ -3,6 +3,7 @@ package consumers
 import (
 	"context"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -39,5 +40,34 @@ func TestUnwantedEventsAreNamedOnce(t *testing.T) {
 	}
 	if got := lines[1].ContextMap()["event"]; got != "\uFFFD[31mORDER" {
 		t.Errorf("second line: got %q, want the control character replaced", got)
+	}
+}
+
+func TestUnknownRecipientIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	core, logged := observer.New(zapcore.WarnLevel)
+	unwanted := 0
+	now := time.Now()
+	registered := func(context.Context) (map[string]stream.Registration, error) {
+		return map[string]stream.Registration{
+			"abandoned": {Seen: now.Add(-time.Hour)}, "label": {Seen: now.Add(-time.Second)}, "notify": {Seen: now},
+		}, nil
+	}
+	names := newNames(registered, zap.New(core), func() { unwanted++ })
+	for range 2 {
+		for _, to := range []string{"lable", "notify", "abandoned"} {
+			names.addressed(t.Context(), "label", to)
+			names.addressed(t.Context(), "notify", to)
+		}
+	}
+	if unwanted != 2 {
+		t.Errorf("counted %d, want 2: one unknown group twice, by the first group at work", unwanted)
+	}
+	lines := logged.All()
+	if len(lines) != 1 {
+		t.Fatalf("logged %d lines, want one: %v", len(lines), lines)
+	}
+	if got := lines[0].ContextMap(); got["to"] != "lable" || got["nearest"] != "label" {
+		t.Errorf("line: got %v, want to lable, nearest label", got)
 	}
 }

@@ -59,8 +59,14 @@ func onReal(t *testing.T, run func(b *bench, server *redistest.Server)) {
 	run(newBench(t, server.URL()), server)
 }
 
-// run starts a Set as a process would and returns what stops it and waits.
-func (b *bench) run(change func(*consumers.Options), groups ...consumers.GroupOptions) (stop func()) {
+// launched is a Set that runs as it would in a process of its own.
+type launched struct {
+	*consumers.Set
+	stop func() // tells it to stop and waits until it has; done once, and at the end of the test
+}
+
+// launch starts a Set, whether it gets ready or not.
+func (b *bench) launch(change func(*consumers.Options), groups ...consumers.GroupOptions) launched {
 	b.Helper()
 	options := consumers.Options{
 		Consumer: "test", Lease: time.Second, Grace: 5 * time.Second,
@@ -81,7 +87,7 @@ func (b *bench) run(change func(*consumers.Options), groups ...consumers.GroupOp
 			b.Errorf("Run: got %v, want nil", err)
 		}
 	}()
-	stop = sync.OnceFunc(func() {
+	stop := sync.OnceFunc(func() {
 		cancel()
 		select {
 		case <-done:
@@ -90,8 +96,20 @@ func (b *bench) run(change func(*consumers.Options), groups ...consumers.GroupOp
 		}
 	})
 	b.Cleanup(stop)
+	return launched{Set: set, stop: stop}
+}
+
+// run launches a Set, waits until it is ready, and returns what stops it and waits.
+func (b *bench) run(change func(*consumers.Options), groups ...consumers.GroupOptions) (stop func()) {
+	b.Helper()
+	set := b.launch(change, groups...)
+	b.untilReady(set)
+	return set.stop
+}
+
+func (b *bench) untilReady(set launched) {
+	b.Helper()
 	b.until("the set is ready", func() bool { return set.Ready() == nil })
-	return stop
 }
 
 func (b *bench) observe(result consumers.Result) {

@@ -1,0 +1,367 @@
+package consumers_test
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/millrace/millrace/consumers"
+	"github.com/millrace/millrace/internal/redistest"
+	"github.com/millrace/millrace/stream"
+)
+
+const (
+	shortGrace = 200 * time.Millisecond
+	// stopLimit is what the documentation of a stop promises, and a moment for a busy machine.
+	stopLimit = shortGrace + 8*time.Second + 500*time.Millisecond
+)
+
+// inTrouble gives a Set a short grace and a log that the test can read, and that is shown where the test fails.
+func (b *bench) inTrouble() (change func(*consumers.Options), log *observer.ObservedLogs) {
+	core, log := observer.New(zapcore.InfoLevel)
+	b.Cleanup(func() {
+		for _, line := range log.All() {
+			if b.Failed() {
+				b.Log(line.Level, line.Message, line.ContextMap())
+			}
+		}
+	})
+	return func(o *consumers.Options) { o.Grace, o.Logger = shortGrace, zap.New(core) }, log
+}
+
+func (b *bench) untilNotReady(set launched, why string) {
+	b.Helper()
+	b.until("readiness says "+why, func() bool {
+		err := set.Ready()
+		return err != nil && strings.Contains(err.Error(), why)
+	})
+}
+
+func (b *bench) wantStopInTime(set launched) {
+	b.Helper()
+	began := time.Now()
+	set.stop()
+	if took := time.Since(began); took > stopLimit {
+		b.Errorf("stop: took %v, want at most %v", took, stopLimit)
+	}
+}
+
+// addMany adds events in one step, in which they are handed to the consumer, unless that is "": a reply that it never got.
+func (b *bench) addMany(count int, consumer string) {
+	b.Helper()
+	pipe := b.client.Redis().TxPipeline()
+	for range count {
+		pipe.Do(b.Context(), "XADD", "event_stream", "*", "event", "ORDER")
+	}
+	if consumer != "" {
+		pipe.Do(b.Context(), "XREADGROUP", "GROUP", "g", consumer, "STREAMS", "event_stream", ">")
+	}
+	if _, err := pipe.Exec(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// pending counts what group g has been handed and has not acked.
+func (b *bench) pending() int64 {
+	b.Helper()
+	summary, err := b.client.Redis().XPending(b.Context(), "event_stream", "g").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return summary.Count
+}
+
+// claim moves a pending entry of group g to a consumer, as one whose first delivery nobody has said anything of.
+func (b *bench) claim(consumer string, id stream.ID, idle time.Duration) {
+	b.Helper()
+	err := b.client.Redis().Do(b.Context(), "XCLAIM", "event_stream", "g", consumer, 0, id.String(),
+		"IDLE", idle.Milliseconds(), "RETRYCOUNT", 1, "JUSTID").Err()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// addHandedOver makes group g and adds an event that a consumer was handed, of which nothing has been heard for so long.
+func (b *bench) addHandedOver(consumer string, idle time.Duration) stream.ID {
+	b.Helper()
+	if _, err := b.client.EnsureGroups(b.Context(), []stream.GroupSpec{{Name: "g"}}); err != nil {
+		b.Fatal(err)
+	}
+	id := b.add("event", "ORDER")
+	b.client.Redis().Do(b.Context(), "XREADGROUP", "GROUP", "g", consumer, "STREAMS", "event_stream", ">")
+	b.claim(consumer, id, idle)
+	if n := b.pending(); n != 1 {
+		b.Fatalf("handed over: got %d entries pending, want 1", n)
+	}
+	return id
+}
+
+func TestStopWithoutRedis(t *testing.T) {
+	onReal(t, func(b *bench, server *redistest.Server) {
+		started, lost, forever := make(chan struct{}, 3), make(chan struct{}), make(chan struct{})
+		defer close(forever)
+		change, _ := b.inTrouble()
+		set := b.launch(change, group("g", func(_ context.Context, d *consumers.Delivery) error {
+			started <- struct{}{}
+			<-lost
+			switch d.Name {
+			case "HANGS":
+				<-forever
+			case "FAILS":
+				return errors.New("boom")
+			}
+			return nil
+		}))
+		for _, name := range []string{"HANGS", "FAILS", "SUCCEEDS"} {
+			b.add("event", name)
+			<-started
+		}
+		server.Kill()
+		close(lost)
+		b.wantStopInTime(set)
+	})
+}
+
+func TestStopWithAFullQueue(t *testing.T) {
+	onReal(t, func(b *bench, _ *redistest.Server) {
+		var slow atomic.Bool
+		var handled atomic.Int32
+		options := group("g", func(ctx context.Context, _ *consumers.Delivery) error {
+			handled.Add(1)
+			if !slow.Load() {
+				return nil
+			}
+			<-ctx.Done()
+			return context.Cause(ctx)
+		})
+		options.Concurrency = 1
+		change, _ := b.inTrouble()
+		set := b.launch(change, options)
+		b.addMany(100, "") // so quickly done that a long queue is worth having
+		b.until("all of them are acked", func() bool { return handled.Load() == 100 && b.pending() == 0 })
+		slow.Store(true)
+		b.addMany(2000, b.consumersLeft("g")[0])
+		b.client.Redis().Do(b.Context(), "CLIENT", "KILL", "TYPE", "normal")
+		b.until("it has taken up more than it has room for", func() bool { return handled.Load() > 100 })
+		b.wantStopInTime(set)
+		left, err := b.client.Pending(b.Context(), "g", stream.ID{}, 2000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		started := 0
+		for _, entry := range left {
+			started += entry.Deliveries
+			if entry.Consumer != stream.Waiting {
+				t.Fatalf("pending: got %+v, want it handed back", entry)
+			}
+		}
+		if started != 1 {
+			t.Errorf("deliveries counted: got %d, want that of the one that was started", started)
+		}
+	})
+}
+
+func TestLostEntryComesBack(t *testing.T) {
+	onReal(t, func(b *bench, _ *redistest.Server) {
+		ended, windDown := make(chan struct{}), make(chan struct{})
+		var starts atomic.Int32
+		change, _ := b.inTrouble()
+		b.run(change, group("g", func(ctx context.Context, _ *consumers.Delivery) error {
+			if starts.Add(1) > 1 {
+				return nil
+			}
+			<-ctx.Done()
+			close(ended)
+			<-windDown
+			return context.Cause(ctx)
+		}))
+		id := b.add("event", "ORDER")
+		b.until("it is handled", func() bool { return starts.Load() == 1 })
+		own := b.consumersLeft("g")[0]
+		b.claim("thief", id, 0)
+		<-ended
+		b.claim(own, id, 0) // as our own sweep does when the thief has handed it back
+		close(windDown)
+		b.wantOutcomes("g", id, "lost acked")
+	})
+}
+
+func TestFullMemoryStopsNoWork(t *testing.T) {
+	onReal(t, func(b *bench, server *redistest.Server) {
+		options := group("g", func(_ context.Context, d *consumers.Delivery) error {
+			if d.Deliveries == 1 {
+				return errors.New("boom")
+			}
+			return nil
+		})
+		b.run(nil, options)() // the group exists from here on
+		id := b.add("event", "ORDER")
+		server.CLI("CONFIG", "SET", "maxmemory", "1")
+		set := b.launch(nil, options)
+		b.wantOutcomes("g", id, "retried acked")
+		b.untilNotReady(set, "OOM")
+		server.CLI("CONFIG", "SET", "maxmemory", "0")
+		b.untilReady(set)
+	})
+}
+
+func TestDedupeInFullMemory(t *testing.T) {
+	onReal(t, func(b *bench, server *redistest.Server) {
+		var started atomic.Int32
+		full := make(chan struct{})
+		options := group("g", func(context.Context, *consumers.Delivery) error {
+			started.Add(1)
+			<-full
+			return nil
+		})
+		options.Dedupe, options.Concurrency = time.Hour, 4
+		change, _ := b.inTrouble()
+		set := b.launch(change, options)
+		b.addMany(2000, "")
+		b.until("every worker is busy", func() bool { return started.Load() == 4 })
+		server.CLI("CONFIG", "SET", "maxmemory", "1")
+		close(full)
+		b.untilNotReady(set, "OOM")
+		const window, most = 2 * time.Second, 150
+		before := b.calls()
+		time.Sleep(window) // the measurement
+		if calls := b.calls() - before; calls > most {
+			t.Errorf("called Redis %d times in %v, want at most %d", calls, window, most)
+		}
+		b.wantStopInTime(set)
+		if left := b.consumersLeft("g"); len(left) > 0 {
+			t.Errorf("consumers after the stop: got %v, want none", left)
+		}
+	})
+}
+
+var readsAndScripts = regexp.MustCompile(`cmdstat_(?:xreadgroup|evalsha):calls=(\d+)`)
+
+// calls is how many reads and scripts the server has been sent (Redis, "INFO", section commandstats).
+func (b *bench) calls() int {
+	b.Helper()
+	info, err := b.client.Redis().Info(b.Context(), "commandstats").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := 0
+	for _, match := range readsAndScripts.FindAllStringSubmatch(info, -1) {
+		calls, _ := strconv.Atoi(match[1])
+		sum += calls
+	}
+	return sum
+}
+
+func TestRefusedAcksAreHeardOf(t *testing.T) {
+	onReal(t, func(b *bench, server *redistest.Server) {
+		var handled atomic.Int32
+		change, log := b.inTrouble()
+		set := b.launch(change, group("g", func(context.Context, *consumers.Delivery) error {
+			handled.Add(1)
+			return nil
+		}))
+		b.untilReady(set)
+		server.CLI("ACL", "SETUSER", "default", "-xack")
+		first := b.add("event", "ORDER")
+		b.untilNotReady(set, "NOPERM")
+		b.until("the log says it", func() bool { return log.FilterField(zap.String("work", "acking")).Len() > 0 })
+		for range 10 {
+			before := handled.Load()
+			b.add("event", "ORDER")
+			b.until("the next event is handled", func() bool { return handled.Load() > before })
+			if set.Ready() == nil {
+				t.Fatal("ready while acks are refused")
+			}
+		}
+		server.CLI("ACL", "SETUSER", "default", "+xack")
+		b.wantOutcomes("g", first, "acked")
+		b.untilReady(set)
+	})
+}
+
+func TestRefusedDeadLetterIsHeardOf(t *testing.T) {
+	onReal(t, func(b *bench, _ *redistest.Server) {
+		options := group("g", succeed)
+		options.Concurrency = 1
+		change, log := b.inTrouble()
+		set := b.launch(change, options)
+		b.untilReady(set)
+		key := b.client.Keys().Dead("g")
+		b.client.Redis().Set(b.Context(), key, "no stream", 0)
+		bad := b.add("no", "name")
+		b.untilNotReady(set, "WRONGTYPE")
+		for range 10 {
+			good := b.add("event", "ORDER")
+			b.wantOutcomes("g", good, "acked")
+			if set.Ready() == nil {
+				t.Fatal("ready while dead letters are refused")
+			}
+		}
+		if lines := log.FilterMessageSnippet("could not settle an entry"); lines.Len() == 0 {
+			t.Error("log: got no line about the dead letter, want one")
+		}
+		b.client.Redis().Del(b.Context(), key)
+		b.wantOutcomes("g", bad, "dead_lettered")
+		b.untilReady(set)
+	})
+}
+
+func TestNobodyIsRobbedAfterARestart(t *testing.T) {
+	t.Parallel()
+	const lease = 2 * time.Second
+	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	b := newBench(t, server.URL())
+	id := b.addHandedOver("owner", time.Hour) // who could not renew for so long
+	server.Restart()
+	restarted := time.Now()
+	b.run(func(o *consumers.Options) { o.Lease = lease }, group("g", succeed))
+	b.wantOutcomes("g", id, "acked")
+	if took, want := time.Since(restarted), lease-time.Second; took < want { // the uptime is known to the second
+		t.Errorf("taken over %v after the restart, want at least %v", took, want)
+	}
+}
+
+func TestHandlerThatDoesNotReturnInTime(t *testing.T) {
+	onReal(t, func(b *bench, _ *redistest.Server) {
+		end := make(chan struct{})
+		options := group("g", func(_ context.Context, d *consumers.Delivery) error {
+			if d.Deliveries == 1 {
+				<-end
+			}
+			return nil
+		})
+		options.Timeout, options.Concurrency = 50*time.Millisecond, 2
+		change, _ := b.inTrouble()
+		set := b.launch(change, options)
+		id := b.add("event", "ORDER")
+		b.until("half of the handlers are lost", func() bool { return set.Live() != nil })
+		close(end) // while its entry is being settled in its place
+		b.wantOutcomes("g", id, "retried acked")
+		b.until("the handler is back", func() bool { return set.Live() == nil })
+	})
+}
+
+func TestReadyWhileASuspectRuns(t *testing.T) {
+	onReal(t, func(b *bench, _ *redistest.Server) {
+		id := b.addHandedOver(stream.Waiting, 0)
+		started, end := make(chan struct{}), make(chan struct{})
+		set := b.launch(nil, group("g", func(context.Context, *consumers.Delivery) error {
+			close(started)
+			<-end
+			return nil
+		}))
+		<-started
+		b.untilReady(set)
+		close(end)
+		b.wantOutcomes("g", id, "acked")
+	})
+}
