@@ -1,7 +1,6 @@
 package consumers
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -15,6 +14,8 @@ const (
 	ackBatch = 500
 	// ackDelay is how long an ack waits for company.
 	ackDelay = 2 * time.Millisecond
+	// scriptBatch is how many entries one script settles at most, so that it holds up the server for half a millisecond.
+	scriptBatch = 100
 )
 
 // acker acks what has succeeded, in batches, and does not let go before Redis has confirmed it.
@@ -89,14 +90,13 @@ func (a *acker) collect(first *job, timer *time.Timer) []*job {
 	return batch
 }
 
-// flush acks the batch, again and again until Redis has confirmed all of it, the group is gone or ctx ends.
+// flush acks the batch, again and again until Redis has confirmed all of it, the group is gone or ctx ends. Jobs that go the
+// same way go together; the way is looked at anew before each attempt, since a lease may have ended meanwhile.
 func (a *acker) flush(ctx context.Context, batch []*job) {
-	slices.SortStableFunc(batch, func(x, y *job) int { return cmp.Compare(a.wayOf(x), a.wayOf(y)) })
 	repeated := false
 	err := insist(ctx, func() error {
 		for len(batch) > 0 {
-			way := a.wayOf(batch[0])
-			some := a.leading(batch, way)
+			way, some, rest := a.split(batch)
 			lost, err := a.ack(ctx, way, some)
 			if a.report(err); err != nil {
 				repeated = true
@@ -106,7 +106,7 @@ func (a *acker) flush(ctx context.Context, batch []*job) {
 				lost = nil // most likely acked before, by the try whose reply was lost
 			}
 			a.confirm(some, lost)
-			batch, repeated = batch[len(some):], false
+			batch, repeated = rest, false
 		}
 		return nil
 	})
@@ -133,17 +133,21 @@ func (a *acker) wayOf(job *job) int {
 	}
 }
 
-// leading returns the first jobs of batch that go the same way, at most 100 where that is a script.
-func (a *acker) leading(batch []*job, way int) []*job {
+// split takes off the jobs that go the way of the first one, at most scriptBatch of them where that is a script.
+func (a *acker) split(batch []*job) (way int, some, rest []*job) {
+	way = a.wayOf(batch[0])
 	most := len(batch)
 	if way != plainly {
-		most = min(most, 100)
+		most = scriptBatch
 	}
-	other := slices.IndexFunc(batch[:most], func(job *job) bool { return a.wayOf(job) != way })
-	if other > 0 {
-		return batch[:other]
+	for _, job := range batch {
+		if len(some) < most && a.wayOf(job) == way {
+			some = append(some, job)
+		} else {
+			rest = append(rest, job)
+		}
 	}
-	return batch[:most]
+	return way, some, rest
 }
 
 func (a *acker) ack(ctx context.Context, way int, jobs []*job) (lost []stream.ID, err error) {
@@ -179,19 +183,4 @@ func entryIDs(jobs []*job) []stream.ID {
 		ids[i] = job.ID
 	}
 	return ids
-}
-
-// insist calls do until it succeeds, the group turns out to be gone, or ctx ends, and returns the last error.
-func insist(ctx context.Context, do func() error) error {
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		err := do()
-		if err == nil || stream.IsNoGroup(err) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause):
-		}
-	}
 }

@@ -3,6 +3,7 @@ package consumers
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/stream"
@@ -11,11 +12,19 @@ import (
 // duplicateDelay is how long an event waits whose twin is being handled.
 const duplicateDelay = 2 * time.Second
 
-// admit takes deliveries in hand and sorts them: what is not for this group is acked, what cannot be handled is given up,
-// the rest is queued for the workers. A delivery that is in hand already is left alone.
+// admit takes deliveries in hand and sorts them: what is not for this group is acked, what was handled before is skipped,
+// the rest is queued for the workers.
 //
 // An error means that dedupe markers could not be set; what needed one has been handed back.
 func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery) error {
+	wanted := r.sort(ctx, r.hold(deliveries))
+	starting, err := r.begin(ctx, wanted)
+	r.enqueue(ctx, r.keepReach(ctx, starting))
+	return err
+}
+
+// hold takes deliveries in hand, each with a slot. What is in hand already is left out.
+func (r *runner) hold(deliveries []stream.Delivery) []*job {
 	jobs := make([]*job, 0, len(deliveries))
 	bytes := 0
 	for _, delivery := range deliveries {
@@ -25,7 +34,11 @@ func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery) error 
 		}
 	}
 	r.slots.take(len(jobs), bytes)
-	wanted := jobs[:0:0]
+	return jobs
+}
+
+// sort decodes jobs, passes by what is not for this group and returns the rest.
+func (r *runner) sort(ctx context.Context, jobs []*job) (wanted []*job) {
 	for _, job := range jobs {
 		if r.decode(ctx, job) {
 			wanted = append(wanted, job)
@@ -34,20 +47,26 @@ func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery) error 
 		}
 	}
 	r.slots.sorted(len(jobs), len(wanted))
-	starting, err := r.begin(ctx, wanted)
-	if over := min(r.slots.over(), len(starting)); over > 0 {
-		r.handBack(context.WithoutCancel(ctx), starting[len(starting)-over:]...)
-		starting = starting[:len(starting)-over]
-	}
-	for i, job := range starting {
+	return wanted
+}
+
+// keepReach hands back what is more than the slots, after a read beyond them (slots.reach) that brought too much.
+func (r *runner) keepReach(ctx context.Context, jobs []*job) []*job {
+	over := min(r.slots.over(), len(jobs))
+	r.handBack(context.WithoutCancel(ctx), jobs[len(jobs)-over:]...)
+	return jobs[:len(jobs)-over]
+}
+
+// enqueue gives jobs to the workers, and hands back what ctx leaves no time for.
+func (r *runner) enqueue(ctx context.Context, jobs []*job) {
+	for i, job := range jobs {
 		select {
 		case r.queue <- job:
 		case <-ctx.Done():
-			r.handBack(context.WithoutCancel(ctx), starting[i:]...)
-			return err
+			r.handBack(context.WithoutCancel(ctx), jobs[i:]...)
+			return
 		}
 	}
-	return err
 }
 
 // decode reads the event and tells whether it is for this group.
@@ -74,12 +93,7 @@ func (r *runner) decode(ctx context.Context, job *job) bool {
 }
 
 func (r *runner) subscribes(name string) bool {
-	for _, pattern := range r.options.Events {
-		if stream.MatchName(pattern, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.options.Events, func(pattern string) bool { return stream.MatchName(pattern, name) })
 }
 
 // passBy acks what is not for this group.

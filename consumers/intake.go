@@ -59,17 +59,15 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 	if r.mayHaveLost.Load() {
 		return r.adopt(ctx) // what comes of it takes slots: ask for them anew
 	}
-	if r.sweeper.Wait(time.Now()) <= 0 && !r.readNext {
-		r.readNext = true
-		taken, err := r.sweep(ctx, (room+1)/2)
+	sweepNow := r.sweeper.Wait(time.Now()) <= 0 && !r.readNext
+	r.readNext = sweepNow
+	if sweepNow {
+		taken, err := r.sweep(ctx, (room+1)/2) // sets readNext back where the next turn must be a sweep's too
 		if err != nil {
 			return err
 		}
-		if room -= taken; taken == 0 {
-			r.readNext = false
-		}
-	} else {
-		r.readNext = false
+		room -= taken
+		r.readNext = r.readNext && taken > 0
 	}
 	if room <= 0 || ctx.Err() != nil {
 		return nil
@@ -123,8 +121,10 @@ func (r *runner) waitUntilEmpty(ctx context.Context) {
 
 func (r *runner) logSwept(swept claim.Swept) {
 	for _, buried := range swept.Buried {
-		r.report(&job{Delivery: stream.Delivery{Entry: stream.Entry{ID: buried.ID}, Deliveries: buried.Deliveries}},
-			verdict{outcome: DeadLettered, reason: buried.Reason, err: errors.New(buried.Reason)})
+		r.report(Result{
+			Group: r.options.Name, EntryID: buried.ID, Deliveries: buried.Deliveries,
+			Outcome: DeadLettered, Reason: buried.Reason, Err: errors.New(buried.Reason),
+		})
 	}
 	for _, name := range swept.Removed {
 		r.log.Info("removed the name of a dead consumer", zap.String("removed", name))
@@ -190,14 +190,4 @@ func (r *runner) adopt(ctx context.Context) error {
 		r.log.Info("took up entries whose delivery was lost on the way", zap.Int("entries", len(adopted)))
 	}
 	return errors.Join(r.admit(ctx, innocent), claim.HandBack(ctx, r.group, suspects))
-}
-
-// sleep waits, or returns early when ctx ends.
-func sleep(ctx context.Context, pause time.Duration) {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

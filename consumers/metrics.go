@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics counts what the groups of a process do, for Prometheus. A nil *Metrics counts nothing.
+// Metrics counts what the groups of a process do, for Prometheus.
 type Metrics struct {
 	deliveries  *prometheus.CounterVec
 	deadLetters *prometheus.CounterVec
@@ -56,7 +56,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	return m
 }
 
-// groupMetrics are the metrics of one group, every series of which begins at zero. The zero groupMetrics counts nothing.
+// groupMetrics are the metrics of one group, every series of which begins at zero.
 type groupMetrics struct {
 	outcomes           map[Outcome]prometheus.Counter
 	deadLetters        *prometheus.CounterVec
@@ -68,9 +68,6 @@ type groupMetrics struct {
 }
 
 func (m *Metrics) group(name string) *groupMetrics {
-	if m == nil {
-		m = NewMetrics(prometheus.NewRegistry()) // counted by nobody
-	}
 	of := &groupMetrics{
 		outcomes:    map[Outcome]prometheus.Counter{},
 		deadLetters: m.deadLetters.MustCurryWith(prometheus.Labels{"group": name}),
@@ -96,17 +93,5 @@ func (m *groupMetrics) count(result Result) {
 	if result.Took > 0 {
 		m.handling.Observe(result.Took.Seconds())
 		m.queueing.Observe(result.Queued.Seconds())
-	}
-}
-
-func (m *Metrics) countTrimmed(entries int) {
-	if m != nil {
-		m.trimmed.Add(float64(entries))
-	}
-}
-
-func (m *Metrics) countUnwanted() {
-	if m != nil {
-		m.unwanted.Inc()
 	}
 }

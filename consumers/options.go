@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/millrace/millrace/claim"
@@ -126,6 +127,9 @@ func (o Options) withDefaults() Options {
 	o.Grace = cmp.Or(o.Grace, DefaultGrace)
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(prometheus.NewRegistry()) // read by nobody
 	}
 	if o.Observe == nil {
 		o.Observe = func(Result) {}

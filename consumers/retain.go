@@ -34,7 +34,7 @@ func (s *Set) retain(ctx context.Context) {
 			s.log.Debug("could not trim", zap.Error(err)) // the groups report the outage
 			continue
 		}
-		s.options.Metrics.countTrimmed(trimmed.Removed)
+		s.options.Metrics.trimmed.Add(float64(trimmed.Removed))
 		if holder := abandonedHolder(trimmed.HeldBackBy, time.Now()); holder.Group != reported {
 			reported = holder.Group
 			s.reportHolder(holder)

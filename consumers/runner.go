@@ -53,10 +53,6 @@ type runner struct {
 	health health
 }
 
-// OutcomeLogger is the name of the logger that says what became of single deliveries, so that a program which shows that in
-// another way, by Options.Observe, can leave those lines out.
-const OutcomeLogger = "outcome"
-
 func newRunner(set *Set, options GroupOptions, group *stream.Group) *runner {
 	log := set.options.Logger.With(zap.String("group", options.Name), zap.String("consumer", group.Consumer()))
 	r := &runner{
@@ -166,15 +162,6 @@ func (r *runner) waitForHandlers(told time.Time, workers *sync.WaitGroup) bool {
 	return within(returnAfter, workers.Wait)
 }
 
-// abandonAll gives up the handlers that have not returned.
-func (r *runner) abandonAll(life context.Context) {
-	for place := range r.places {
-		if job := r.places[place].Load(); job != nil {
-			r.abandonJob(life, job, ErrShutdown)
-		}
-	}
-}
-
 // leave hands back what is left and removes the consumer's name.
 func (r *runner) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
@@ -213,75 +200,4 @@ func (r *runner) tell(work string, err error) {
 	} else {
 		r.set.outage.failed(r.options.Name, work, err)
 	}
-}
-
-// within runs wait and tells whether it returned in time. A wait that did not goes on in the background until what it
-// waits for ends.
-func within(limit time.Duration, wait func()) bool {
-	done := make(chan struct{})
-	go func() {
-		wait()
-		close(done)
-	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-		return false
-	}
-}
-
-// acked is told what became of each ack.
-func (r *runner) acked(job *job, outcome Outcome) {
-	switch {
-	case job.passed:
-		r.metrics.passedBy.Inc()
-	case outcome == Lost:
-		r.mayHaveLost.Store(true)
-		r.report(job, verdict{outcome: Lost})
-	case job.skipped:
-		r.report(job, verdict{outcome: Skipped})
-	default:
-		r.report(job, verdict{outcome: Acked})
-	}
-}
-
-// report counts and logs the end of a delivery, and tells the observer.
-func (r *runner) report(job *job, verdict verdict) {
-	result := job.result(r.options.Name, verdict)
-	r.metrics.count(result)
-	r.logResult(result)
-	r.set.options.Observe(result)
-}
-
-func (r *runner) logResult(result Result) {
-	fields := []zap.Field{
-		zap.String("id", result.EntryID.String()), zap.String("event", printable(result.Event)),
-		zap.String("event_id", printable(result.EventID)), zap.Int("deliveries", result.Deliveries),
-	}
-	if result.Err != nil {
-		fields = append(fields, zap.String("reason", result.Reason), zap.String("error", printable(result.Err.Error())))
-	}
-	switch result.Outcome {
-	case Retried:
-		r.ends.Warn("retried later", append(fields, zap.Duration("in", result.Delay))...)
-	case DeadLettered:
-		r.ends.Error("gave up: the event is a dead letter now", fields...)
-	case Lost:
-		r.ends.Warn("lost the lease: another consumer owns the entry now", fields...)
-	case Acked, Skipped:
-		r.ends.Debug(string(result.Outcome), append(fields, zap.Duration("took", result.Took))...)
-	}
-}
-
-// printable makes text from outside fit for a line of a log.
-func printable(text string) string {
-	const most = 512
-	text = stream.CleanError(text)
-	if len(text) > most {
-		text = stream.CleanError(text[:most]) + "..."
-	}
-	return text
 }

@@ -36,7 +36,7 @@ func NewSet(client *stream.Client, options Options, groups ...GroupOptions) (*Se
 	}
 	options = options.withDefaults()
 	set := &Set{client: client, options: options, log: options.Logger, outage: newOutage(options.Logger)}
-	set.names = newNames(client.Registered, options.Logger, options.Metrics.countUnwanted)
+	set.names = newNames(client.Registered, options.Logger, options.Metrics.unwanted.Inc)
 	consumer := consumerName(options.Consumer)
 	for _, group := range groups {
 		handle, err := client.Group(group.Name, consumer, options.Lease)

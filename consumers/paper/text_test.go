@@ -11,24 +11,24 @@ import (
 func TestPrintable(t *testing.T) {
 	t.Parallel()
 	font := newFont(t)
-	tests := map[string]string{
-		"Order 12345":                   "Order 12345",
-		"收件人：王小明，「引」":                   "收件人：王小明，「引」",
-		"ÄÖÜß éèç Ελλ Жук かな 한글 ￥€£":    "ÄÖÜß éèç Ελλ Жук かな 한글 ￥€£",
-		"a\tb\u00a0c\u3000d":            "a b c d",
-		"one\r\ntwo":                    "one\ntwo",
-		"gift 🎁!":                       "gift □!",
-		"👨\u200d👩\u200d👧":               "□□□",
-		"❤\ufe0f":                       "□",
-		"bell\a\x00\x1b[31m":            "bell□□□[31m",
-		"\u202eright to left\u202c":     "right to left",
-		"not \xff UTF-8":                "not \ufffd UTF-8",
-		"\U00020000 beyond the plane":   "□ beyond the plane",
-		"private \ue000 and \uffff use": "private □ and □ use",
+	tests := []struct{ text, want string }{
+		{"Order 12345", "Order 12345"},
+		{"收件人：王小明，「引」", "收件人：王小明，「引」"},
+		{"ÄÖÜß éèç Ελλ Жук かな 한글 ￥€£", "ÄÖÜß éèç Ελλ Жук かな 한글 ￥€£"},
+		{"a\tb\u00a0c\u3000d", "a b c d"},
+		{"one\r\ntwo", "one\ntwo"},
+		{"gift 🎁!", "gift □!"},
+		{"👨\u200d👩\u200d👧", "□□□"},
+		{"❤\ufe0f", "□"},
+		{"bell\a\x00\x1b[31m", "bell□□□[31m"},
+		{"\u202eright to left\u202c", "right to left"},
+		{"not \xff UTF-8", "not \ufffd UTF-8"},
+		{"\U00020000 beyond the plane", "□ beyond the plane"},
+		{"private \ue000 and \uffff use", "private □ and □ use"},
 	}
-	for text, want := range tests {
-		if got := font.Printable(text); got != want {
-			t.Errorf("Printable(%q) = %q, want %q", text, got, want)
+	for _, test := range tests {
+		if got := font.Printable(test.text); got != test.want {
+			t.Errorf("Printable(%q) = %q, want %q", test.text, got, test.want)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/millrace/millrace/claim"
@@ -41,10 +40,10 @@ func readHandlers(config Config, names []string) (handlers, error) {
 
 func findHandlers(config Config) (handlers, error) {
 	path := cmp.Or(config.HandlersFile, defaultHandlersFile)
-	if _, err := os.Stat(path); config.HandlersFile == "" && errors.Is(err, fs.ErrNotExist) {
+	file, err := catalog.Load(path, config.defaults())
+	if config.HandlersFile == "" && errors.Is(err, fs.ErrNotExist) {
 		return handlers{File: catalog.BuiltIn(config.defaults()), source: builtInSource}, nil
 	}
-	file, err := catalog.Load(path, config.defaults())
 	return handlers{File: file, source: path}, err
 }
 

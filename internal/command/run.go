@@ -59,10 +59,10 @@ func (p *program) serve(ctx context.Context, names []string) (err error) {
 	for _, warning := range p.Warnings {
 		p.Logger.Warn("configuration: " + warning)
 	}
+	defer func() { err = errors.Join(err, s.closeRedis()) }()
 	if err := s.openRedis(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.closeRedis()) }()
 	if s.embedded != nil || isTerminal(p.Stdout) {
 		s.feed = startFeed(p.Stdout, s.handlers.Names())
 		defer s.feed.close()
@@ -87,15 +87,12 @@ func (s *service) openRedis(ctx context.Context) (err error) {
 		url = s.embedded.URL()
 	}
 	if s.client, err = stream.Open(stream.Options{URL: url, Stream: s.config.Stream}); err != nil {
-		return errors.Join(&usageError{err}, s.closeRedis())
+		return &usageError{err}
 	}
 	if s.embedded != nil && s.handlers.hasKind("inventory") {
 		_, err = embedded.SeedStock(ctx, s.client.Redis(), inventory.DefaultStockKey, embedded.DemoStock())
 	}
-	if err != nil {
-		return errors.Join(err, s.closeRedis())
-	}
-	return nil
+	return err
 }
 
 func (s *service) startEmbedded() (*embedded.Server, error) {

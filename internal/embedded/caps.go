@@ -29,12 +29,12 @@ func (g *guard) checkRoom(script *server.Peer, args []string) error {
 // read limits a read of new entries of the stream to what the group may still have pending, and refuses it where that
 // is nothing: with an error rather than an empty reply, because whoever forgets to XACK would wait in vain and never
 // learn why. It returns true where it has answered.
-func (g *guard) read(peer *server.Peer, inScript bool, args []string) bool {
+func (g *guard) read(peer, script *server.Peer, args []string) bool {
 	options, err := parseRead(args)
 	if err != nil || !g.caps(options) {
 		return false
 	}
-	pending := g.pending(scriptPeer(peer, inScript), options.group)
+	pending := g.pending(script, options.group)
 	if pending >= g.options.MaxPending {
 		g.refuse(peer, "XREADGROUP", fmt.Errorf("ERR group %q has %d entries pending, which is all that the embedded server "+
 			"keeps for one: XACK what is done, and XPENDING %s %s shows what is not; for more, run a real Redis and set "+

@@ -59,39 +59,39 @@ func scriptSHA1(text string) string {
 
 // inspect is called before every command and returns true where it has answered, so that miniredis does not.
 func (g *guard) inspect(peer *server.Peer, command string, args ...string) bool {
-	inScript, isWaved := g.admit(peer)
+	script, isWaved := g.admit(peer)
 	if isWaved {
 		return false
 	}
-	if err := g.check(peer, inScript, command, args); err != nil {
+	if err := g.check(script, command, args); err != nil {
 		g.refuse(peer, command, err)
 		return true
 	}
 	if answer, isOurs := answers[command]; isOurs {
 		return answer(g, peer, args)
 	}
-	if !inScript && runsThroughScript(command, args) {
+	if script == nil && runsThroughScript(command, args) {
 		g.run(peer, append([]string{"EVAL", throughScript, "0", command}, args...))
 		return true
 	}
 	if command == "XREADGROUP" {
-		return g.read(peer, inScript, args)
+		return g.read(peer, script, args)
 	}
 	return false
 }
 
 // admit registers a client's connection at its first command, and tells a script's call, for which miniredis makes up a
-// peer, from a client's.
-func (g *guard) admit(peer *server.Peer) (inScript, isWaved bool) {
+// peer, from a client's: script is that peer, and nil where a client runs the command.
+func (g *guard) admit(peer *server.Peer) (script *server.Peer, isWaved bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	_, isKnown := g.clients[peer]
 	isWaved = g.waved[peer]
 	if isKnown || isWaved {
-		return false, isWaved
+		return nil, isWaved
 	}
 	if peer.Ctx != nil { // a client's peer has none before its first command
-		return true, false
+		return peer, false
 	}
 	g.lastID++
 	g.clients[peer] = g.lastID
@@ -100,7 +100,7 @@ func (g *guard) admit(peer *server.Peer) (inScript, isWaved bool) {
 		defer g.mu.Unlock()
 		delete(g.clients, peer)
 	})
-	return false, false
+	return nil, false
 }
 
 // run hands a command of the guard's own making to miniredis, on behalf of peer.
@@ -134,14 +134,6 @@ func (g *guard) ask(script *server.Peer, words ...string) any {
 	return value
 }
 
-// scriptPeer is what ask needs to know of who runs the command.
-func scriptPeer(peer *server.Peer, inScript bool) *server.Peer {
-	if inScript {
-		return peer
-	}
-	return nil
-}
-
 // refuse answers with err and, in a MULTI, makes the EXEC fail, as Redis does after a command that it refused.
 func (g *guard) refuse(peer *server.Peer, command string, err error) {
 	g.options.Logger.Debug("embedded server refused a command", zap.String("command", nameOf(command)), zap.Error(err))
@@ -173,7 +165,7 @@ func notAvailable(what string) error {
 		"run a real Redis and set MILLRACE_REDIS_URL", what)
 }
 
-func (g *guard) check(peer *server.Peer, inScript bool, command string, args []string) error {
+func (g *guard) check(script *server.Peer, command string, args []string) error {
 	if command == refusedFrame && len(args) == 1 {
 		return errors.New(args[0])
 	}
@@ -189,12 +181,11 @@ func (g *guard) check(peer *server.Peer, inScript bool, command string, args []s
 			return err
 		}
 	}
-	return g.checkState(peer, inScript, command, args)
+	return g.checkState(script, command, args)
 }
 
 // checkState refuses what is well formed but must not be done now.
-func (g *guard) checkState(peer *server.Peer, inScript bool, command string, args []string) error {
-	script := scriptPeer(peer, inScript)
+func (g *guard) checkState(script *server.Peer, command string, args []string) error {
 	switch command {
 	case "EVAL":
 		return g.checkScript(scriptSHA1(args[0]))
@@ -209,11 +200,11 @@ func (g *guard) checkState(peer *server.Peer, inScript bool, command string, arg
 	case "XADD":
 		return g.checkRoom(script, args)
 	case "XGROUP":
-		if inScript && strings.EqualFold(args[0], "DELCONSUMER") {
+		if script != nil && strings.EqualFold(args[0], "DELCONSUMER") {
 			return g.checkUnused(script, args[1], args[2], args[3])
 		}
 	case "XREAD", "XREADGROUP": // miniredis would let go of its lock in the middle of the script
-		if options, err := parseRead(args); inScript && (err != nil || options.blocks) {
+		if options, err := parseRead(args); script != nil && (err != nil || options.blocks) {
 			return notAvailable("BLOCK in a script")
 		}
 	}

@@ -1,0 +1,63 @@
+package consumers
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/millrace/millrace/stream"
+)
+
+// OutcomeLogger is the name of the logger that says what became of single deliveries, so that a program which shows that in
+// another way, by Options.Observe, can leave those lines out.
+const OutcomeLogger = "outcome"
+
+// acked is told what became of each ack.
+func (r *runner) acked(job *job, outcome Outcome) {
+	switch {
+	case job.passed:
+		r.metrics.passedBy.Inc()
+	case outcome == Lost:
+		r.mayHaveLost.Store(true)
+		r.report(job.result(r.options.Name, verdict{outcome: Lost}))
+	case job.skipped:
+		r.report(job.result(r.options.Name, verdict{outcome: Skipped}))
+	default:
+		r.report(job.result(r.options.Name, verdict{outcome: Acked}))
+	}
+}
+
+// report counts and logs the end of a delivery, and tells the observer.
+func (r *runner) report(result Result) {
+	r.metrics.count(result)
+	r.logResult(result)
+	r.set.options.Observe(result)
+}
+
+func (r *runner) logResult(result Result) {
+	fields := []zap.Field{
+		zap.String("id", result.EntryID.String()), zap.String("event", printable(result.Event)),
+		zap.String("event_id", printable(result.EventID)), zap.Int("deliveries", result.Deliveries),
+	}
+	if result.Err != nil {
+		fields = append(fields, zap.String("reason", result.Reason), zap.String("error", printable(result.Err.Error())))
+	}
+	switch result.Outcome {
+	case Retried:
+		r.ends.Warn("retried later", append(fields, zap.Duration("in", result.Delay))...)
+	case DeadLettered:
+		r.ends.Error("gave up: the event is a dead letter now", fields...)
+	case Lost:
+		r.ends.Warn("lost the lease: another consumer owns the entry now", fields...)
+	case Acked, Skipped:
+		r.ends.Debug(string(result.Outcome), append(fields, zap.Duration("took", result.Took))...)
+	}
+}
+
+// printable makes text from outside fit for a line of a log.
+func printable(text string) string {
+	const most = 512
+	text = stream.CleanError(text)
+	if len(text) > most {
+		text = stream.CleanError(text[:most]) + "..."
+	}
+	return text
+}

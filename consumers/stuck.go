@@ -1,0 +1,68 @@
+package consumers
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// errStuck is what a handler that does not return is taken to have failed with.
+var errStuck = errors.New("the handler ignored the end of its context and was abandoned")
+
+// watch looks once a second for handlers that have ignored the end of their context, and abandons them.
+func (r *runner) watch(ctx, life context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			r.health.watching.beat()
+			r.abandonOverdue(life, now)
+		}
+	}
+}
+
+func (r *runner) abandonOverdue(life context.Context, now time.Time) {
+	for place := range r.places {
+		job := r.places[place].Load()
+		if job != nil && now.Sub(job.started) > r.options.Timeout+abandonAfter {
+			r.abandonJob(life, job, ErrTimeout)
+		}
+	}
+}
+
+// abandonAll gives up the handlers that have not returned.
+func (r *runner) abandonAll(life context.Context) {
+	for place := range r.places {
+		if job := r.places[place].Load(); job != nil {
+			r.abandonJob(life, job, ErrShutdown)
+		}
+	}
+}
+
+// abandonJob settles a job in place of its worker, which keeps its place until the handler returns. It does not wait for
+// Redis: run does.
+func (r *runner) abandonJob(life context.Context, job *job, cause error) {
+	if !job.abandon() {
+		return
+	}
+	job.took = time.Since(job.started)
+	r.stuck.Add(1)
+	r.metrics.stuck.Inc()
+	r.log.Error("a handler does not return: its event is retried and its place is lost until it does",
+		zap.String("id", job.ID.String()), zap.String("event", printable(job.event.Name)), zap.Error(cause))
+	verdict := judge(errStuck, cause, job.Deliveries, r.options.policy(), rand.Float64())
+	r.abandoning.Go(func() { r.settle(life, job, verdict) })
+}
+
+// returned is the end of an abandoned handler.
+func (r *runner) returned(job *job, took time.Duration) {
+	r.stuck.Add(-1)
+	r.metrics.stuck.Dec()
+	r.log.Info("an abandoned handler has returned", zap.String("id", job.ID.String()), zap.Duration("took", took))
+}
