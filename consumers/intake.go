@@ -37,9 +37,13 @@ func (r *runner) intake(ctx context.Context) {
 			sleep(ctx, readPauseMin)
 			continue
 		}
+		adopting := r.mayHaveLost.Load() // which says nothing of whether reading works
 		err := r.takeIn(ctx, room)
 		if ctx.Err() != nil {
 			return // whatever failed now failed because of it; leaving looks for what a read may have brought
+		}
+		if err == nil && adopting {
+			continue
 		}
 		r.health.read(err)
 		if err == nil {
@@ -47,7 +51,7 @@ func (r *runner) intake(ctx context.Context) {
 			pause = readPauseMin
 			continue
 		}
-		r.recover(ctx, err)
+		r.makeGood(ctx, err)
 		sleep(ctx, time.Duration(float64(pause)*(0.5+rand.Float64()/2)))
 		pause = min(2*pause, readPauseMax)
 	}
@@ -131,8 +135,8 @@ func (r *runner) logSwept(swept claim.Swept) {
 	}
 }
 
-// recover makes good what a failed read or sweep may have left behind. The first line of an outage is logged by the set.
-func (r *runner) recover(ctx context.Context, err error) {
+// makeGood mends what a failed read or sweep may have left behind. The first line of an outage is logged by the set.
+func (r *runner) makeGood(ctx context.Context, err error) {
 	r.metrics.readErrors.Inc()
 	r.sweeper.Interrupted()
 	if stream.IsNoGroup(err) {

@@ -91,10 +91,10 @@ func parseDeliveries(reply any, leaseEnds time.Time) ([]Delivery, error) {
 	return deliveries, nil
 }
 
-// parseNote reads a note; one that somebody has spoilt by hand counts as none.
+// parseNote reads a note; one that somebody has spoilt by hand counts as none, as it does in the script sweep.
 func parseNote(text string) *Note {
 	var note Note
-	if text == "" || json.Unmarshal([]byte(text), &note) != nil {
+	if text == "" || json.Unmarshal([]byte(text), &note) != nil || note.Consumer == "" || note.Next <= 0 {
 		return nil
 	}
 	return &note

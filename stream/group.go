@@ -34,9 +34,6 @@ func (c *Client) Group(name, consumer string, lease time.Duration) (*Group, erro
 	return &Group{client: c, name: name, consumer: consumer, lease: lease}, nil
 }
 
-// Name is the group's name.
-func (g *Group) Name() string { return g.name }
-
 // Consumer is the consumer's name.
 func (g *Group) Consumer() string { return g.consumer }
 

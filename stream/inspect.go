@@ -35,8 +35,6 @@ type GroupStatus struct {
 	Registration *Registration `json:"registration,omitempty"`
 	// Exists is false where the group is registered and missing: it was destroyed, or the stream was deleted.
 	Exists bool `json:"exists"`
-	// Paused tells that an operator has paused the group.
-	Paused bool `json:"paused"`
 	// Consumers are those that hold something or have shown life, by name; Waiting is not among them. Their signs of life
 	// and Dead are read just after the rest.
 	Consumers []ConsumerStatus `json:"consumers"`
@@ -122,7 +120,6 @@ type groupSnapshot struct {
 	name          string
 	exists        bool
 	registration  *Registration
-	paused        bool
 	seen          time.Time
 	delivered     ID     // the last entry delivered, or a missing group's checkpoint
 	redisLag      string // "" where Redis does not know
@@ -199,7 +196,6 @@ func (g *groupSnapshot) register(registry map[string]string) {
 	}
 	g.registration = &Registration{}
 	_ = json.Unmarshal([]byte(text), g.registration) // spoilt by hand: registered all the same
-	_, g.paused = registry[g.name+":paused"]
 	g.seen = serverTime(registry[g.name+":seen"])
 }
 
@@ -215,7 +211,6 @@ func (g *groupSnapshot) status() GroupStatus {
 		Name:          g.name,
 		Registration:  g.registration,
 		Exists:        g.exists,
-		Paused:        g.paused,
 		Pending:       g.pending,
 		Waiting:       g.holders[Waiting],
 		OldestPending: g.oldestPending,

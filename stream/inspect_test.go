@@ -57,7 +57,7 @@ func TestInspectTellsHowGroupsStand(t *testing.T) {
 		}
 		keys := b.client.Keys()
 		b.do("HSET", keys.Groups(), "g", `{"kind":"inventory","events":["NEW*"],"lease_ms":10000}`,
-			"g:seen", now.UnixMilli(), "g:paused", "1", "lost", "{", "lost:checkpoint", second.String())
+			"g:seen", now.UnixMilli(), "lost", "{", "lost:checkpoint", second.String())
 		b.do("HSET", keys.Consumers("g"), "a", now.UnixMilli(), "dead", now.UnixMilli()-20_000)
 		b.do("XGROUP", "CREATE", keys.Stream(), "php:worker", first.String())
 
@@ -76,7 +76,7 @@ func TestInspectTellsHowGroupsStand(t *testing.T) {
 			b.Fatalf("groups: got %q, want %q", names, want)
 		}
 		g, lost, php := status.Groups[0], status.Groups[1], status.Groups[2]
-		if g.Registration == nil || g.Registration.Kind != "inventory" || !g.Exists || !g.Paused || g.Seen.UnixMilli() != now.UnixMilli() {
+		if g.Registration == nil || g.Registration.Kind != "inventory" || !g.Exists || g.Seen.UnixMilli() != now.UnixMilli() {
 			b.Errorf("g: got %+v", g)
 		}
 		if g.Pending != 3 || g.Waiting != 1 || g.OldestPending != second || !g.OldestPendingTime.Equal(second.Time()) || g.Dead != 1 {
@@ -316,7 +316,7 @@ func TestStatusInJSON(t *testing.T) {
 		t.Errorf("JSON: %v\n got %s\nwant %s", err, got, want)
 	}
 	group, err := json.Marshal(stream.GroupStatus{Name: "g", Consumers: []stream.ConsumerStatus{}})
-	want = `{"name":"g","exists":false,"paused":false,"consumers":[],"pending":0,"waiting":0,"lag":0,"lag_is_estimate":false,"dead":0}`
+	want = `{"name":"g","exists":false,"consumers":[],"pending":0,"waiting":0,"lag":0,"lag_is_estimate":false,"dead":0}`
 	if err != nil || string(group) != want {
 		t.Errorf("JSON: %v\n got %s\nwant %s", err, group, want)
 	}

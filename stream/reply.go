@@ -66,5 +66,3 @@ func parseIDs(reply []any) ([]ID, error) {
 	return ids, nil
 }
 
-// flag is how a script takes a yes or no.
-func flag(set bool) string { return strconv.Itoa(map[bool]int{true: 1}[set]) }

@@ -23,7 +23,7 @@ type scripts struct {
 	publish script
 }
 
-// loadScripts reads the embedded files. To add a script: a field above, a line here.
+// loadScripts reads the embedded files. To add a script: a field above, a line here, and one in ScriptTexts.
 func loadScripts() scripts {
 	return scripts{
 		ack:     newScript("common", "ack"),
@@ -92,4 +92,12 @@ func newEvaluation(ctx context.Context, verb, program string, keys []string, arg
 		words = append(words, key)
 	}
 	return redis.NewCmd(ctx, append(words, args...)...)
+}
+
+// flag is how a script takes a yes or no.
+func flag(set bool) string {
+	if set {
+		return "1"
+	}
+	return "0"
 }

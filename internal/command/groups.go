@@ -87,8 +87,6 @@ func groupState(group stream.GroupStatus) string {
 	switch {
 	case !group.Exists:
 		return "missing"
-	case group.Paused:
-		return "paused"
 	case alive(group) > 0:
 		return "running"
 	case group.Registration == nil:

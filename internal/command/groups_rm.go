@@ -75,7 +75,7 @@ func groupRemoval(keys stream.Keys, group stream.GroupStatus) []stream.Command {
 		commands = append(commands, stream.Command{"XGROUP", "DESTROY", keys.Stream(), name})
 	}
 	return append(commands,
-		stream.Command{"HDEL", keys.Groups(), name, name + ":seen", name + ":checkpoint", name + ":paused"},
+		stream.Command{"HDEL", keys.Groups(), name, name + ":seen", name + ":checkpoint"},
 		stream.Command{"DEL", keys.Attempts(name)},
 		stream.Command{"DEL", keys.Consumers(name)},
 		stream.Command{"DEL", keys.Sweep(name)},

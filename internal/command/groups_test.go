@@ -59,7 +59,7 @@ consumers none`
 		b.want(`
 MULTI
 XGROUP DESTROY event_stream labels
-HDEL {event_stream}:groups labels labels:seen labels:checkpoint labels:paused
+HDEL {event_stream}:groups labels labels:seen labels:checkpoint
 DEL {event_stream}:attempts:labels
 DEL {event_stream}:consumers:labels
 DEL {event_stream}:sweep:labels

@@ -29,6 +29,7 @@ type publishing struct {
 	timestamp  string
 	headers    []string
 	raw        bool
+	wait       int
 	printRedis bool
 }
 
@@ -52,6 +53,7 @@ func (p *program) publishCommand() *cobra.Command {
 	flags.StringVar(&publishing.timestamp, "timestamp", "", "when it happened: RFC 3339, or unix seconds or milliseconds")
 	flags.StringArrayVar(&publishing.headers, "header", nil, "a header as name=value; may be repeated")
 	flags.BoolVar(&publishing.raw, "raw", false, "take the data as it is, JSON or not")
+	flags.IntVar(&publishing.wait, "wait", 0, "wait until so many replicas have the event; fail where they do not within 1s")
 	addPrintRedis(command, &publishing.printRedis)
 	publishing.output.addTo(command)
 	return command
@@ -76,7 +78,9 @@ func (p *program) publish(ctx context.Context, args []string, publishing *publis
 		return nil
 	}
 	return p.withClient(ctx, func(ctx context.Context, client *stream.Client) error {
-		published, err := client.Publish(ctx, event, stream.PublishOptions{MaxBytes: config.MaxEventBytes})
+		published, err := client.Publish(ctx, event, stream.PublishOptions{
+			MaxBytes: config.MaxEventBytes, Wait: publishing.wait,
+		})
 		if err != nil {
 			return err
 		}

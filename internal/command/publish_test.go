@@ -29,6 +29,7 @@ func TestPublish(t *testing.T) {
 		b.wantJSON(&published, "publish", "E", "{}", "--header", "shop=eu", "--aggregate", "7", "--to", "stock",
 			"--timestamp", "1763700000")
 		status, err := b.client.Event(b.Context(), published.ID)
+		b.wantFault(exitFailed, "not on enough replicas", "publish", "E", "{}", "--wait", "1")
 		if err != nil || status.To != "stock" || !status.Time.Equal(stream.ID{Ms: 1763700000000}.Time()) {
 			b.Errorf("flags: got %+v, %v", status, err)
 		}

@@ -77,11 +77,12 @@ end
 local function note_of(text)
   if not text then return nil end
   local readable, note = pcall(cjson.decode, text)
-  if readable and type(note) == 'table' and type(note.tries) == 'number' and type(note.next) == 'number' and
-    type(note.error) == 'string' and type(note.consumer) == 'string' then
-    return note
+  if not readable or type(note) ~= 'table' or type(note.tries) ~= 'number' or type(note.next) ~= 'number' or
+    type(note.consumer) ~= 'string' or note.consumer == '' or note.next <= 0 then
+    return nil
   end
-  return nil
+  if type(note.error) ~= 'string' then note.error = '' end
+  return note
 end
 
 local function is_due(owner, idle, note)
