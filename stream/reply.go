@@ -65,4 +65,3 @@ func parseIDs(reply []any) ([]ID, error) {
 	}
 	return ids, nil
 }
-
