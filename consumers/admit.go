@@ -9,7 +9,7 @@ import (
 	"github.com/millrace/millrace/stream"
 )
 
-// duplicateDelay is how long an event waits whose twin is being handled.
+// duplicateDelay is how long an event waits while another entry with the same event is being handled.
 const duplicateDelay = 2 * time.Second
 
 // admit takes deliveries in hand and sorts them: what is not for this group is acked, what was handled before is skipped,
@@ -138,7 +138,7 @@ func (r *runner) begin(ctx context.Context, jobs []*job) (starting []*job, err e
 	return starting, nil
 }
 
-// postpone lets an event wait until its twin is settled. The delivery is not counted, and the note of an earlier try is
+// postpone lets an event wait until the other entry with it is settled. The delivery is not counted, and the note of an earlier try is
 // not made out to be of this one: a suspect stays a suspect.
 func (r *runner) postpone(ctx context.Context, job *job) {
 	release := stream.Release{

@@ -102,18 +102,18 @@ func (r *runner) sweep(ctx context.Context, room int) (int, error) {
 		r.log.Warn("took over an entry whose last delivery ended without a word: it is started alone",
 			zap.String("id", swept.Taken[0].ID.String()), zap.Int("deliveries", swept.Taken[0].Deliveries))
 		for r.leases.Count() > 0 && ctx.Err() == nil {
-			r.waitUntilEmpty(ctx)
+			r.awaitEmpty(ctx)
 		}
 	case swept.Suspects:
-		r.waitUntilEmpty(ctx)
+		r.awaitEmpty(ctx)
 		r.sweeper.Hurry() // to take a suspect, or to find that another consumer has taken it
 		r.readNext = false
 	}
 	return len(swept.Taken), err
 }
 
-// waitUntilEmpty waits until nothing is in hand, for a while: a suspect must not take anything with it.
-func (r *runner) waitUntilEmpty(ctx context.Context) {
+// awaitEmpty waits until nothing is in hand, or for patience: a suspect must not take anything with it.
+func (r *runner) awaitEmpty(ctx context.Context) {
 	r.health.read(nil) // Redis answers; it is we who do not ask
 	select {
 	case <-ctx.Done():

@@ -22,7 +22,7 @@ type job struct {
 	skipped bool          // the event was handled before
 }
 
-// The states of a job. Only a queued job can start, and only a running one can be settled, by whoever moves it on.
+// The states of a job. A running one is settled by whoever moves it on: its worker, or the watch.
 const (
 	queued int32 = iota
 	running

@@ -55,7 +55,7 @@ func (n *names) passedBy(ctx context.Context, group, name string) {
 		}
 	}
 	if !wanted {
-		n.count("no handler wants this event: is its name spelt as the handlers have it?", "event", name, n.patterns())
+		n.count("no handler wants this event: is its name spelt as the handlers have it?", "event", name, n.plainNames())
 	}
 }
 
@@ -125,8 +125,8 @@ func (n *names) isWanted(name string) bool {
 	return false
 }
 
-// patterns are the names without `*` that groups subscribe to.
-func (n *names) patterns() []string {
+// plainNames are the names without `*` that groups subscribe to.
+func (n *names) plainNames() []string {
 	var all []string
 	for _, registration := range n.groups {
 		for _, pattern := range registration.Events {

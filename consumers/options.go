@@ -47,7 +47,8 @@ type GroupOptions struct {
 	Backoff claim.Backoff
 	// Dedupe skips an event whose name and ID were handled within this time; zero handles every delivery.
 	Dedupe time.Duration
-	// From is where the group begins if it does not exist yet.
+	// From is where the group begins if it does not exist yet; zero is the beginning on a stream without groups, else new
+	// entries alone.
 	From stream.Start
 	// MaxEventBytes makes a dead letter of a larger event; zero is 1 MiB.
 	MaxEventBytes int
@@ -75,8 +76,8 @@ func (o GroupOptions) Validate() error {
 	if err := stream.CheckGroup(o.Name); err != nil {
 		faults = append(faults, err)
 	}
-	expect(o.Handler != nil, "expected a handler", o.Handler)
-	expect(len(o.Events) > 0, "expected at least one event name", o.Events)
+	expect(o.Handler != nil, "handler: expected one", o.Handler)
+	expect(len(o.Events) > 0, "events: expected at least one name", o.Events)
 	expect(o.Concurrency >= 1, "concurrency: expected at least 1", o.Concurrency)
 	expect(o.Timeout > 0, "timeout: expected more than zero", o.Timeout)
 	expect(o.Dedupe == 0 || o.Dedupe >= time.Millisecond, "dedupe: expected zero, or at least 1ms", o.Dedupe)

@@ -42,13 +42,13 @@ func (r *runner) logResult(result Result) {
 	}
 	switch result.Outcome {
 	case Retried:
-		r.ends.Warn("retried later", append(fields, zap.Duration("in", result.Delay))...)
+		r.outcome.Warn("retried later", append(fields, zap.Duration("in", result.Delay))...)
 	case DeadLettered:
-		r.ends.Error("gave up: the event is a dead letter now", fields...)
+		r.outcome.Error("gave up: the event is a dead letter now", fields...)
 	case Lost:
-		r.ends.Warn("lost the lease: another consumer owns the entry now", fields...)
+		r.outcome.Warn("lost the lease: another consumer owns the entry now", fields...)
 	case Acked, Skipped:
-		r.ends.Debug(string(result.Outcome), append(fields, zap.Duration("took", result.Took))...)
+		r.outcome.Debug(string(result.Outcome), append(fields, zap.Duration("took", result.Took))...)
 	}
 }
 

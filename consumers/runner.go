@@ -17,8 +17,8 @@ const (
 	abandonAfter = 5 * time.Second
 	// returnAfter is how long handlers have to return when the grace has passed and the process must end.
 	returnAfter = time.Second
-	// leaveWithin bounds each of the last writes of a consumer, where Redis does not answer. There are three of them, so
-	// that a process ends within the grace and 8 s.
+	// leaveWithin bounds each of the last three things that ask Redis: settling what was abandoned, the acks, leaving.
+	// With returnAfter before them and after them, a process ends within its grace and 8 s, whatever Redis does.
 	leaveWithin = 2 * time.Second
 )
 
@@ -27,7 +27,7 @@ type runner struct {
 	options GroupOptions
 	set     *Set
 	log     *zap.Logger
-	ends    *zap.Logger // of single deliveries
+	outcome *zap.Logger // says what became of single deliveries
 	metrics *groupMetrics
 	handler Handler
 
@@ -59,7 +59,7 @@ func newRunner(set *Set, options GroupOptions, group *stream.Group) *runner {
 		options: options,
 		set:     set,
 		log:     log,
-		ends:    log.Named(OutcomeLogger),
+		outcome: log.Named(OutcomeLogger),
 		metrics: set.options.Metrics.group(options.Name),
 		handler: Wrap(options.Handler, Recover()),
 		group:   group,
@@ -75,6 +75,8 @@ func newRunner(set *Set, options GroupOptions, group *stream.Group) *runner {
 }
 
 // run works until ctx ends, and then until what was started has been settled or given back. uptime is the server's.
+//
+// Three contexts: ctx ends what comes in; life lasts until the last write; r.working, below life, is the handlers' own.
 //
 // The order of the end matters. First nothing more comes in, and what was not started goes back, so that another process
 // can have it at once. Then the handlers have their grace. The acks come after the handlers, and the leases are renewed
@@ -115,7 +117,7 @@ func (r *runner) run(ctx context.Context, uptime time.Duration) {
 	r.leave(life)
 	end()
 	renewing.Wait()
-	within(returnAfter, func() { acking.Wait(); r.abandoning.Wait() })
+	within(returnAfter, func() { acking.Wait(); r.abandoning.Wait() }) // what still asked Redis sees the end of life now
 }
 
 // handBackQueued empties the queue; the workers, who may be quicker, do the same.

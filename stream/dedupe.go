@@ -19,7 +19,7 @@ const (
 )
 
 // Begin sets the dedupe markers of entries before any of them starts and returns what each says. A marker is kept for
-// keep.
+// keep, which is at least 1 ms.
 func (g *Group) Begin(ctx context.Context, entries []Settled, keep time.Duration) ([]Marker, error) {
 	keys := []string{g.client.keys.Stream()}
 	args := []any{g.name, keep.Milliseconds()}

@@ -60,13 +60,13 @@ func (c *Client) EnsureGroups(ctx context.Context, specs []GroupSpec) ([]Ensured
 		return nil, fmt.Errorf("create the groups of stream %q: %w", c.keys.Stream(), explain(err))
 	}
 	if len(reply) != len(specs) {
-		return nil, errUnexpectedReply
+		return nil, fmt.Errorf("create the groups of stream %q: %w", c.keys.Stream(), errUnexpectedReply)
 	}
 	ensured := make([]Ensured, len(specs))
 	for i, element := range reply {
 		pair := replyList(element)
 		if len(pair) != 2 {
-			return nil, errUnexpectedReply
+			return nil, fmt.Errorf("create the groups of stream %q: %w", c.keys.Stream(), errUnexpectedReply)
 		}
 		ensured[i] = Ensured{Name: specs[i].Name, What: replyText(pair[0]), At: replyText(pair[1])}
 	}

@@ -39,6 +39,8 @@ type EventInGroup struct {
 	*Holding
 	// DeadLetter is the ID of the dead letter; zero in any other state than StateDead.
 	DeadLetter ID `json:"dead_letter,omitzero"`
+	// RequeuedAs is the newest entry with which a dead letter of this one was requeued; zero where none was found.
+	RequeuedAs ID `json:"requeued_as,omitzero"`
 }
 
 // How an entry stands in a group.
@@ -60,8 +62,8 @@ const (
 )
 
 // Event returns how the entry id stands in every group. It is found by the entry's ID alone, the one that XADD returned:
-// events cannot be looked up by event_id. Of each group the newest 10,000 dead letters are looked through. An error wraps
-// ErrNotFound where nothing is left of the entry.
+// events cannot be looked up by event_id. Of each group the newest 10,000 dead letters are looked through, and of the
+// stream the newest 10,000 entries for what was requeued. An error wraps ErrNotFound where nothing is left of the entry.
 func (c *Client) Event(ctx context.Context, id ID) (EventStatus, error) {
 	found, err := c.snapshot(ctx)
 	if err != nil {
@@ -78,6 +80,9 @@ func (c *Client) Event(ctx context.Context, id ID) (EventStatus, error) {
 		return EventStatus{}, fmt.Errorf("entry %s of stream %q: %w: it was trimmed after all groups had finished it, or was "+
 			"never there; expected the entry's ID, as XADD returned it, and not an event_id", id, c.keys.Stream(), ErrNotFound)
 	}
+	if search.repeats, err = c.findRepeats(ctx, id); err != nil {
+		return EventStatus{}, err
+	}
 	return search.status(), nil
 }
 
@@ -88,6 +93,7 @@ type eventSearch struct {
 	entry   *Entry // nil where it is not in the stream
 	pending []*Holding
 	letters []*DeadLetter
+	repeats map[string]ID // by group, the newest entry that repeats this one
 }
 
 // readPending reads the entry and who holds it in which group.
@@ -151,6 +157,32 @@ func (c *Client) readDeadLetters(ctx context.Context, search *eventSearch) error
 	return nil
 }
 
+// findRepeats looks for the newest entry with which each group's dead letter of entry was requeued.
+func (c *Client) findRepeats(ctx context.Context, entry ID) (map[string]ID, error) {
+	repeats := map[string]ID{}
+	newest := "+"
+	for searched := 0; searched < deadSearched && newest != ""; {
+		reply, err := c.run(ctx, c.scripts.findRepeats, []string{c.keys.Stream()},
+			entry.String(), newest, walkPage, walkBytes).Slice()
+		if err == nil && len(reply) != 3 {
+			err = errUnexpectedReply
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look for what repeats entry %s: %w", entry, explain(err))
+		}
+		for _, element := range replyList(reply[0]) {
+			if pair := replyList(element); len(pair) == 2 && repeats[replyText(pair[1])].IsZero() {
+				repeats[replyText(pair[1])] = replyID(pair[0])
+			}
+		}
+		if newest = ""; replyText(reply[1]) != "" {
+			newest = replyID(reply[1]).Previous().String()
+		}
+		searched += replyNumber(reply[2])
+	}
+	return repeats, nil
+}
+
 // isEmpty tells whether nothing is left of the entry.
 func (s *eventSearch) isEmpty() bool {
 	for i := range s.groups {
@@ -196,7 +228,7 @@ func (s *eventSearch) status() EventStatus {
 }
 
 func (s *eventSearch) inGroup(i int) EventInGroup {
-	group := EventInGroup{Group: s.groups[i].name}
+	group := EventInGroup{Group: s.groups[i].name, RequeuedAs: s.repeats[s.groups[i].name]}
 	switch held, letter := s.pending[i], s.letters[i]; {
 	case held != nil && held.Consumer == Waiting:
 		group.State, group.Holding = StateWaiting, held

@@ -327,3 +327,18 @@ func TestDeadLetterInJSON(t *testing.T) {
 		t.Errorf("JSON: %v\n got %s\nwant %s", err, got, want)
 	}
 }
+
+func TestEventTellsAsWhatItWasRequeued(t *testing.T) {
+	onEach(t, func(b bench) {
+		id := b.bury("event", "E")
+		repeat := b.requeue(b.letters()[0].ID)[0].EntryID
+		b.add("event", "E", "replay_of", repeat.String(), "to", "g")
+		status, err := b.client.Event(b.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := status.Groups[0]; got.State != stream.StateAcked || got.RequeuedAs != repeat {
+			t.Errorf("Event(%s): got %+v, want acked, requeued as %s", id, got, repeat)
+		}
+	})
+}

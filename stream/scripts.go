@@ -18,7 +18,7 @@ var scriptFiles embed.FS
 type scripts struct {
 	ack, adopt, begin, ensure, giveUp, leave, release, renew, sweep script
 
-	entryIDs, findDead, inspect, requeue, trim script
+	entryIDs, findDead, findRepeats, inspect, requeue, trim script
 
 	publish script
 }
@@ -36,11 +36,12 @@ func loadScripts() scripts {
 		renew:   newScript("common", "dead_letter", "renew"),
 		sweep:   newScript("common", "dead_letter", "sweep"),
 
-		entryIDs: newScript("walk", "entry_ids"),
-		findDead: newScript("walk", "find_dead"),
-		inspect:  newScript("common", "inspect"),
-		requeue:  newScript("requeue"),
-		trim:     newScript("common", "ids", "trim"),
+		entryIDs:    newScript("walk", "entry_ids"),
+		findDead:    newScript("walk", "find_dead"),
+		findRepeats: newScript("ids", "walk", "find_repeats"),
+		inspect:     newScript("common", "inspect"),
+		requeue:     newScript("requeue"),
+		trim:        newScript("common", "ids", "trim"),
 
 		publish: newScript("publish"),
 	}

@@ -3,10 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // SweepRequest says what one page of a sweep may do.
@@ -123,23 +120,4 @@ func parseBuried(reply any) ([]Buried, error) {
 		buried = append(buried, Buried{ID: id, Reason: replyText(record[1]), Deliveries: replyNumber(record[2])})
 	}
 	return buried, nil
-}
-
-// Uptime is how long the server has been up (INFO server). It is zero, without an error, where the server does not say
-// or the user may not ask: the in-memory server, a managed one.
-func (c *Client) Uptime(ctx context.Context) (time.Duration, error) {
-	text, err := c.write.Info(ctx, "server").Result()
-	if err != nil {
-		if _, answered := err.(redis.Error); answered { //nolint:errorlint // redis.Error is an interface, not a value
-			return 0, nil
-		}
-		return 0, err
-	}
-	for line := range strings.SplitSeq(text, "\r\n") {
-		if seconds, found := strings.CutPrefix(line, "uptime_in_seconds:"); found {
-			uptime, err := time.ParseDuration(seconds + "s")
-			return max(uptime, time.Millisecond), err // zero would say that it is not known
-		}
-	}
-	return 0, nil
 }

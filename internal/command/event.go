@@ -80,7 +80,9 @@ func (p *program) printEventGroups(now time.Time, status stream.EventStatus) {
 		if group.Holding != nil {
 			deliveries = digits(group.Deliveries)
 		}
-		rows[i] = []string{oneLine(group.Group), cmp.Or(stateWords[group.State], group.State), deliveries, orDash(p.detail(now, group))}
+		rows[i] = []string{
+			oneLine(group.Group), cmp.Or(stateWords[group.State], group.State), deliveries, orDash(p.detail(now, group)),
+		}
 	}
 	p.printTable(columns("GROUP", "STATE", "#DELIVERIES", "WHAT"), rows)
 }
@@ -104,10 +106,18 @@ func (p *program) detail(now time.Time, group stream.EventInGroup) string {
 	case stream.StatePassedBy:
 		return "does not subscribe to it, or it is for another group"
 	case stream.StateUnknown:
-		return "the entry is not in the stream any more"
+		return "the entry is not in the stream any more" + requeued(group)
 	default:
+		return strings.TrimPrefix(requeued(group), "; ")
+	}
+}
+
+// requeued says under which entry a dead letter of this one was tried again, for the end of a line.
+func requeued(group stream.EventInGroup) string {
+	if group.RequeuedAs.IsZero() {
 		return ""
 	}
+	return "; was a dead letter, requeued as " + group.RequeuedAs.String()
 }
 
 // fault is why the last try failed, for the end of a line; "" where none has.
