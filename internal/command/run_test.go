@@ -243,7 +243,7 @@ func TestWords(t *testing.T) {
 		{ahead(time.Unix(5, 0), time.Unix(5, 0)), "now"},
 		{ahead(time.Unix(5, 0), time.Unix(35, 0)), "in 30s"},
 		{ago(time.Unix(5, 0), time.Time{}), "-"},
-		{invocation("/root/.cache/go-build12/b001/exe/millrace"), "go run ."},
+		{invocation("/home/someone/.cache/go-build12/b001/exe/millrace"), "go run ."},
 		{invocation("./millrace"), "./millrace"},
 	}
 	for i, test := range tests {
