@@ -38,8 +38,9 @@ var advices = map[string]string{
 	"NOAUTH":    "the server wants a password: put it in the URL, redis://user:password@host:6379",
 	"WRONGPASS": "the user name or password in the URL is wrong",
 	"NOPERM":    "the Redis user lacks a permission: grant it with ACL SETUSER",
-	// What a script meets instead of NOPERM in Redis 7.0, and a long command instead of NOAUTH.
+	// What a script meets instead of NOPERM in Redis 7.0 and in newer servers, and a long command instead of NOAUTH.
 	"The user executing the script can't": "the Redis user lacks a permission: grant it with ACL SETUSER",
+	"ACL failure in script":               "the Redis user lacks a permission: grant it with ACL SETUSER",
 	"Protocol error: unauthenticated":     "the server wants a password: put it in the URL, redis://user:password@host:6379",
 	"WRONGTYPE":                           "the stream's key holds something that is no stream: choose another stream name",
 	"OOM":                                 "Redis has no memory left: raise maxmemory or shorten the retention",

@@ -292,7 +292,7 @@ func TestPublishErrorsInPlainWords(t *testing.T) {
 		},
 		"no permission": {
 			func(s *redistest.Server) { s.CLI("acl", "setuser", "default", "-xadd") },
-			[]string{"can't run this command", "permission"},
+			[]string{"lacks a permission: grant it"},
 		},
 		"no password": {
 			func(s *redistest.Server) { s.CLI("config", "set", "requirepass", "x") },
