@@ -102,16 +102,13 @@ func (a *acker) flush(ctx context.Context, batch []*job) {
 				repeated = true
 				return err
 			}
-			if repeated {
-				lost = nil // most likely acked before, by the try whose reply was lost
-			}
-			a.confirm(some, lost)
+			a.confirm(some, lost, repeated)
 			batch, repeated = rest, false
 		}
 		return nil
 	})
 	if stream.IsNoGroup(err) {
-		a.confirm(batch, entryIDs(batch))
+		a.confirm(batch, entryIDs(batch), false)
 	}
 }
 
@@ -165,12 +162,12 @@ func (a *acker) ack(ctx context.Context, way int, jobs []*job) (lost []stream.ID
 	return a.group.AckOwned(ctx, settled, 0)
 }
 
-// confirm lets go of jobs.
-func (a *acker) confirm(jobs []*job, lost []stream.ID) {
+// confirm lets go of jobs. What a repeat finds lost while its lease runs was acked by an earlier try, whose reply was lost.
+func (a *acker) confirm(jobs []*job, lost []stream.ID, repeated bool) {
 	a.leases.Drop(entryIDs(jobs)...)
 	for _, job := range jobs {
 		outcome := Acked
-		if slices.Contains(lost, job.ID) {
+		if slices.Contains(lost, job.ID) && (!repeated || job.lease.Ended(time.Now())) {
 			outcome = Lost
 		}
 		a.acked(job, outcome)

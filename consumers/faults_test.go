@@ -365,3 +365,30 @@ func TestReadyWhileASuspectRuns(t *testing.T) {
 		b.wantOutcomes("g", id, "acked")
 	})
 }
+
+// TestLossDuringAnOutageIsNoOutcomeOfOurs has another consumer take and finish an entry while this one cannot reach
+// Redis to settle it: what it would have recorded must not be claimed to stand.
+func TestLossDuringAnOutageIsNoOutcomeOfOurs(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	b := newBench(t, proxy.URL())
+	started, fail := make(chan struct{}), make(chan struct{})
+	b.run(nil, group("g", func(context.Context, *consumers.Delivery) error {
+		close(started)
+		<-fail
+		return consumers.Permanent(errors.New("no such product"))
+	}))
+	id := b.add("event", "ORDER")
+	<-started
+	proxy.Blackhole()
+	server.CLI("XCLAIM", "event_stream", "g", "thief", "0", id.String(), "RETRYCOUNT", "1", "JUSTID")
+	server.CLI("XACK", "event_stream", "g", id.String())
+	close(fail)
+	time.Sleep(5 * time.Second) // the outage: an attempt to settle fails after 3 s, and the lease has ended
+	proxy.Heal()
+	b.wantOutcomes("g", id, "lost")
+	if dead := strings.TrimSpace(server.CLI("XLEN", "{event_stream}:dead:g")); dead != "0" {
+		t.Errorf("dead letters: got %s, want none", dead)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -36,7 +37,8 @@ func (r *runner) settle(ctx context.Context, job *job, verdict verdict) {
 const mostRefusals = 5
 
 // persist writes a verdict, again and again until Redis has taken it, refuses it for good, or ctx ends. An entry that a
-// repeat finds in other hands counts as owned: most likely it was the reply to an earlier try that was lost.
+// repeat finds in other hands counts as owned while the lease runs, since nobody could take it: an earlier try was carried
+// out, and its reply was lost.
 func (r *runner) persist(ctx context.Context, job *job, verdict verdict) (owned bool, err error) {
 	tries, refusals := 0, 0
 	var last error
@@ -52,7 +54,7 @@ func (r *runner) persist(ctx context.Context, job *job, verdict verdict) (owned 
 		}
 		return last
 	})
-	return owned || tries > 1, cmp.Or(err, last)
+	return owned || tries > 1 && !job.lease.Ended(time.Now()), cmp.Or(err, last)
 }
 
 // settled is told how the last attempt to settle a failure went.
