@@ -1,0 +1,2 @@
+// Command bench measures Millrace against bare Redis loops and, with -peers, against other libraries.
+package main

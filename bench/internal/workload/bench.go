@@ -1,0 +1,177 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/millrace/millrace/bench/internal/child"
+	"github.com/millrace/millrace/bench/internal/round"
+	"github.com/millrace/millrace/bench/internal/server"
+	"github.com/millrace/millrace/bench/internal/system"
+)
+
+const (
+	// baseline is what Millrace's speed is a ratio of.
+	baseline = "go-redis"
+	// ceiling is the fastest consumer that there can be.
+	ceiling = "resp"
+	// control is the slow handlers without a queue.
+	control = "goroutines"
+
+	// runWithin is far more than a run takes: what lasts longer hangs.
+	runWithin = 3 * time.Minute
+	// settleWithin is how long the acks may take after the last handling.
+	settleWithin = 10 * time.Second
+	// settleEvery is how often it is looked at.
+	settleEvery = 50 * time.Millisecond
+)
+
+// Options says what is measured and how often.
+type Options struct {
+	Rounds int
+	// Quick makes everything small: a smoke test.
+	Quick bool
+	// Systems are the names of those to be measured; none means Millrace and the bare loops.
+	Systems []string
+	// Peers measures the other libraries too.
+	Peers bool
+	// CPUProfile is the file for a profile of Millrace in the last round; empty is none.
+	CPUProfile string
+}
+
+// Bench is what the workloads share: the options, and the servers, which are started when they are first needed.
+type Bench struct {
+	options Options
+	redis   *server.Redis
+	hosted  map[string]server.Server // by the system's name
+}
+
+// NewBench returns a Bench, which the caller ends with Close.
+func NewBench(options Options) *Bench {
+	return &Bench{options: options, hosted: map[string]server.Server{}}
+}
+
+// Close stops the servers.
+func (b *Bench) Close() {
+	if b.redis != nil {
+		b.redis.Stop()
+	}
+	for _, server := range b.hosted {
+		server.Stop()
+	}
+}
+
+// size is full, or quick where everything is to be small.
+func (b *Bench) size(full, quick int) int {
+	if b.options.Quick {
+		return quick
+	}
+	return full
+}
+
+// systems are those of the workload's that were asked for, with the peers where they were.
+func (b *Bench) systems(own ...string) []string {
+	names := own
+	if b.options.Peers {
+		for _, peer := range system.Peers() {
+			names = append(names, peer.Name())
+		}
+	}
+	if len(b.options.Systems) == 0 {
+		return names
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(b.options.Systems, name) })
+}
+
+// rounds measures the systems in turn.
+func (b *Bench) rounds(
+	ctx context.Context, names []string, measure func(ctx context.Context, run *run) (round.Measure, error),
+) (*round.Results, error) {
+	return round.Run(ctx, b.options.Rounds, names, func(ctx context.Context, number int, name string) (round.Measure, error) {
+		ctx, cancel := context.WithTimeoutCause(ctx, runWithin, fmt.Errorf("the run took longer than %v", runWithin))
+		defer cancel()
+		run, err := b.newRun(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if name == "millrace" && number == b.options.Rounds-1 {
+			run.cpuProfile = b.options.CPUProfile
+		}
+		return measure(ctx, run)
+	})
+}
+
+// Redis is the redis-server.
+func (b *Bench) Redis(ctx context.Context) (*server.Redis, error) {
+	if b.redis == nil {
+		redis, err := server.StartRedis(ctx)
+		if err != nil {
+			return nil, err
+		}
+		b.redis = redis
+	}
+	return b.redis, nil
+}
+
+// serverOf is what the system runs against.
+func (b *Bench) serverOf(ctx context.Context, sys system.System) (server.Server, error) {
+	hosted, has := sys.(system.Hosted)
+	if !has {
+		return b.Redis(ctx)
+	}
+	if running := b.hosted[sys.Name()]; running != nil {
+		return running, nil
+	}
+	started, err := hosted.StartServer(ctx)
+	if err == nil {
+		b.hosted[sys.Name()] = started
+	}
+	return started, err
+}
+
+// run is one system's turn, on a server that was emptied for it.
+type run struct {
+	system     system.System
+	server     server.Server
+	cpuProfile string
+}
+
+func (b *Bench) newRun(ctx context.Context, name string) (*run, error) {
+	sys, err := system.ByName(name)
+	if err != nil {
+		return nil, err
+	}
+	server, err := b.serverOf(ctx, sys)
+	if err != nil {
+		return nil, err
+	}
+	return &run{system: sys, server: server}, server.Reset(ctx)
+}
+
+// target names the groups and how many events the run has.
+func (r *run) target(groups, events int) system.Target {
+	return system.NewTarget(r.server.URL(), groups, events)
+}
+
+// fill makes the groups ready and stores the events of the spec.
+func (r *run) fill(ctx context.Context, spec child.Spec) error {
+	spec.Role, spec.System = child.RoleFill, r.system.Name()
+	_, err := child.Run(ctx, spec)
+	return err
+}
+
+// awaitSettled waits until everything is acked that was handled. The child is to be running still.
+func (r *run) awaitSettled(ctx context.Context, target system.Target) error {
+	for deadline := time.Now().Add(settleWithin); ; {
+		unsettled, err := system.Unsettled(ctx, r.system, target)
+		if err != nil || unsettled == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d deliveries were not acked within %v of the last handling", unsettled, settleWithin)
+		}
+		time.Sleep(settleEvery)
+	}
+}
