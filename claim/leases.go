@@ -33,11 +33,11 @@ type Leases struct {
 	empty chan struct{} // closed while nothing is held
 }
 
-// Lease is the hold on one entry.
+// Lease is the hold on one entry. The zero Lease belongs to no entry yet: Hold takes it, once.
 type Lease struct {
 	ends   atomic.Int64 // local time in nanoseconds since 1970
+	lost   atomic.Bool
 	mu     sync.Mutex
-	lost   bool
 	cancel context.CancelCauseFunc
 }
 
@@ -48,21 +48,20 @@ func NewLeases(group Renewer) *Leases {
 	return &Leases{group: group, held: map[stream.ID]*Lease{}, empty: empty}
 }
 
-// Hold takes an entry into the consumer's hands until ends, or longer if it is renewed. It returns nil where the entry is
-// in its hands already.
-func (l *Leases) Hold(id stream.ID, ends time.Time) *Lease {
+// Hold takes an entry into the consumer's hands until ends, or longer if it is renewed; lease, a zero one, shows that from
+// now on. It returns false, and leaves lease as it is, where the entry is in the consumer's hands already.
+func (l *Leases) Hold(id stream.ID, lease *Lease, ends time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held[id] != nil {
-		return nil
+		return false
 	}
 	if len(l.held) == 0 {
 		l.empty = make(chan struct{})
 	}
-	lease := &Lease{}
 	lease.ends.Store(ends.UnixNano())
 	l.held[id] = lease
-	return lease
+	return true
 }
 
 // Drop lets go of entries: they are settled, or lost.
@@ -103,17 +102,13 @@ func (l *Leases) Empty() <-chan struct{} {
 func (l *Lease) Ended(now time.Time) bool { return now.UnixNano() >= l.ends.Load() }
 
 // Lost tells whether the entry is known to belong to another consumer.
-func (l *Lease) Lost() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.lost
-}
+func (l *Lease) Lost() bool { return l.lost.Load() }
 
 // OnLoss has cancel called with ErrLost when the lease is lost, at once if it is already.
 func (l *Lease) OnLoss(cancel context.CancelCauseFunc) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cancel = cancel; l.lost {
+	if l.cancel = cancel; l.lost.Load() {
 		cancel(ErrLost)
 	}
 }
@@ -121,7 +116,8 @@ func (l *Lease) OnLoss(cancel context.CancelCauseFunc) {
 func (l *Lease) lose() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.lost = true; l.cancel != nil {
+	l.lost.Store(true)
+	if l.cancel != nil {
 		l.cancel(ErrLost)
 	}
 }

@@ -30,6 +30,16 @@ func (r *renewer) Lease() time.Duration { return lease }
 
 func id(n uint64) stream.ID { return stream.ID{Ms: n} }
 
+// hold takes the nth entry in hand for a lease.
+func hold(t *testing.T, leases *claim.Leases, n uint64) *claim.Lease {
+	t.Helper()
+	held := &claim.Lease{}
+	if !leases.Hold(id(n), held, time.Now().Add(lease)) {
+		t.Fatalf("Hold(%v): want true for an entry that is not in hand", id(n))
+	}
+	return held
+}
+
 // renewing runs the leases in a bubble until the test returns.
 func renewing(t *testing.T, answer func([]stream.ID) ([]stream.ID, error), test func(*testing.T, *claim.Leases, *renewer)) {
 	t.Helper()
@@ -48,13 +58,13 @@ func keepAll([]stream.ID) ([]stream.ID, error) { return nil, nil }
 
 func TestLeasesAreRenewedWhileHeld(t *testing.T) {
 	renewing(t, keepAll, func(t *testing.T, leases *claim.Leases, _ *renewer) {
-		held := leases.Hold(id(1), time.Now().Add(lease))
+		held := hold(t, leases, 1)
 		time.Sleep(10 * lease)
 		if held.Ended(time.Now()) || held.Lost() {
 			t.Errorf("after ten leases: ended %v, lost %v, want neither", held.Ended(time.Now()), held.Lost())
 		}
-		if again := leases.Hold(id(1), time.Now()); again != nil {
-			t.Error("held twice: want nil for what is in hand already")
+		if leases.Hold(id(1), &claim.Lease{}, time.Now()) {
+			t.Error("held twice: want false for what is in hand already")
 		}
 	})
 }
@@ -62,7 +72,7 @@ func TestLeasesAreRenewedWhileHeld(t *testing.T) {
 func TestRenewalsNameAHundredAtMost(t *testing.T) {
 	renewing(t, keepAll, func(t *testing.T, leases *claim.Leases, group *renewer) {
 		for n := range uint64(250) {
-			leases.Hold(id(n), time.Now().Add(lease))
+			hold(t, leases, n)
 		}
 		time.Sleep(lease/3 + time.Second)
 		synctest.Wait()
@@ -85,8 +95,8 @@ func TestIdleConsumerShowsLife(t *testing.T) {
 func TestLossEndsTheHandler(t *testing.T) {
 	loseSecond := func([]stream.ID) ([]stream.ID, error) { return []stream.ID{id(2)}, nil }
 	renewing(t, loseSecond, func(t *testing.T, leases *claim.Leases, _ *renewer) {
-		kept := leases.Hold(id(1), time.Now().Add(lease))
-		lost := leases.Hold(id(2), time.Now().Add(lease))
+		kept := hold(t, leases, 1)
+		lost := hold(t, leases, 2)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		lost.OnLoss(cancel)
 		<-ctx.Done()
@@ -114,7 +124,7 @@ func TestRenewalIsTriedAgainInTime(t *testing.T) {
 		return nil, nil
 	}
 	renewing(t, answer, func(t *testing.T, leases *claim.Leases, _ *renewer) {
-		held := leases.Hold(id(1), time.Now().Add(lease))
+		held := hold(t, leases, 1)
 		time.Sleep(lease - lease/8)
 		down.Store(false)
 		time.Sleep(lease / 8)
@@ -128,7 +138,7 @@ func TestEmpty(t *testing.T) {
 	t.Parallel()
 	leases := claim.NewLeases(&renewer{answer: keepAll})
 	<-leases.Empty()
-	leases.Hold(id(1), time.Now())
+	hold(t, leases, 1)
 	empty := leases.Empty()
 	select {
 	case <-empty:
@@ -148,7 +158,7 @@ func TestLateReplyDoesNotEndANewLease(t *testing.T) {
 		return ids, nil
 	}}
 	leases := claim.NewLeases(&quick{group})
-	leases.Hold(id(1), time.Now().Add(lease))
+	hold(t, leases, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	reported := make(chan error, 1)
 	go leases.Run(ctx, func(err error) {
@@ -157,7 +167,7 @@ func TestLateReplyDoesNotEndANewLease(t *testing.T) {
 	})
 	<-asked
 	leases.Drop(id(1)) // handed back, and taken again before the reply to the renewal is read
-	again := leases.Hold(id(1), time.Now().Add(lease))
+	again := hold(t, leases, 1)
 	close(answer)
 	<-reported
 	if again.Lost() {

@@ -3,6 +3,7 @@ package consumers
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/claim"
@@ -23,92 +24,100 @@ type acker struct {
 	group  *stream.Group
 	leases *claim.Leases
 	dedupe time.Duration
-	queue  chan *job
+	top    atomic.Pointer[job] // of the stack of jobs that wait for their ack
+	wake   chan struct{}       // holds a token when the stack has got its first job, or a full batch
 	report func(error)         // how the last attempt went
-	acked  func(*job, Outcome) // Acked or Lost, once for each job
+	acked  func([]*job)        // what Redis has confirmed
+	lost   func(*job)          // what another consumer owned before
 }
 
 func newAcker(group *stream.Group, leases *claim.Leases, dedupe time.Duration) *acker {
-	return &acker{group: group, leases: leases, dedupe: dedupe, queue: make(chan *job, 2*ackBatch)}
+	return &acker{group: group, leases: leases, dedupe: dedupe, wake: make(chan struct{}, 1)}
 }
 
-// add has the job acked. It blocks while the acks before it are not confirmed, and calls alive every now and then; after
-// ctx has ended the job stays pending.
-func (a *acker) add(ctx context.Context, job *job, alive func()) {
-	select {
-	case a.queue <- job:
-		return
-	default:
+// add has the job acked. It does not block: how much waits for its ack is bounded by the intake. The stack needs no lock,
+// since jobs are only ever added one by one and taken all together.
+func (a *acker) add(job *job) {
+	for added := false; !added; {
+		job.below, job.height = a.top.Load(), 1
+		if job.below != nil {
+			job.height = job.below.height + 1
+		}
+		added = a.top.CompareAndSwap(job.below, job)
 	}
-	ticker := time.NewTicker(patience)
-	defer ticker.Stop()
-	for {
+	if job.height == 1 || job.height == ackBatch {
 		select {
-		case a.queue <- job:
-			return
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			alive()
+		case a.wake <- struct{}{}:
+		default:
 		}
 	}
 }
 
-// run acks what was added until last is closed, and then what is still in the queue. What is not confirmed when ctx ends
-// stays pending.
+// run acks what was added until last is closed, and then what is still there. What is not confirmed when ctx ends stays
+// pending.
 func (a *acker) run(ctx context.Context, last <-chan struct{}) {
 	timer := time.NewTimer(ackDelay)
 	defer timer.Stop()
 	for {
 		select {
-		case first := <-a.queue:
-			a.flush(ctx, a.collect(first, timer))
-			continue
-		default:
-		}
-		select {
-		case first := <-a.queue:
-			a.flush(ctx, a.collect(first, timer))
+		case <-a.wake:
+			a.gather(timer)
+			a.flush(ctx, a.take())
 		case <-last:
+			a.flush(ctx, a.take())
 			return
 		}
 	}
 }
 
-// collect gathers what is ready within ackDelay; where nothing else is in hand there is nothing to wait for.
-func (a *acker) collect(first *job, timer *time.Timer) []*job {
-	batch := []*job{first}
-	timer.Reset(ackDelay)
-	for len(batch) < ackBatch && len(batch) < a.leases.Count() {
-		select {
-		case next := <-a.queue:
-			batch = append(batch, next)
-		case <-timer.C:
-			return batch
-		}
+// gather waits for company, until a batch is full or for ackDelay; where nothing else is in hand there is nothing to wait
+// for.
+func (a *acker) gather(timer *time.Timer) {
+	if top := a.top.Load(); top == nil || top.height >= min(ackBatch, a.leases.Count()) {
+		return
 	}
-	return batch
+	timer.Reset(ackDelay)
+	select {
+	case <-a.wake:
+	case <-timer.C:
+	}
 }
 
-// flush acks the batch, again and again until Redis has confirmed all of it, the group is gone or ctx ends. Jobs that go the
+// take empties the stack.
+func (a *acker) take() []*job {
+	top := a.top.Swap(nil)
+	if top == nil {
+		return nil
+	}
+	jobs := make([]*job, 0, top.height)
+	for job := top; job != nil; job = job.below {
+		jobs = append(jobs, job)
+	}
+	return jobs
+}
+
+// flush acks jobs, again and again until Redis has confirmed all of them, the group is gone or ctx ends. Jobs that go the
 // same way go together; the way is looked at anew before each attempt, since a lease may have ended meanwhile.
-func (a *acker) flush(ctx context.Context, batch []*job) {
+func (a *acker) flush(ctx context.Context, jobs []*job) {
+	if len(jobs) == 0 {
+		return
+	}
 	repeated := false
 	err := insist(ctx, func() error {
-		for len(batch) > 0 {
-			way, some, rest := a.split(batch)
+		for len(jobs) > 0 {
+			way, some := a.split(jobs, time.Now())
 			lost, err := a.ack(ctx, way, some)
 			if a.report(err); err != nil {
 				repeated = true
 				return err
 			}
 			a.confirm(some, lost, repeated)
-			batch, repeated = rest, false
+			jobs, repeated = jobs[len(some):], false
 		}
 		return nil
 	})
 	if stream.IsNoGroup(err) {
-		a.confirm(batch, entryIDs(batch), false)
+		a.confirm(jobs, entryIDs(jobs), false)
 	}
 }
 
@@ -119,32 +128,31 @@ const (
 	markingDone        // the same, which sets the dedupe marker too
 )
 
-func (a *acker) wayOf(job *job) int {
+func (a *acker) wayOf(job *job, now time.Time) int {
 	switch {
 	case a.dedupe > 0 && !job.passed && !job.skipped:
 		return markingDone
-	case job.Note != nil || job.lease.Ended(time.Now()):
+	case job.Note != nil || job.lease.Ended(now):
 		return asOwner
 	default:
 		return plainly
 	}
 }
 
-// split takes off the jobs that go the way of the first one, at most scriptBatch of them where that is a script.
-func (a *acker) split(batch []*job) (way int, some, rest []*job) {
-	way = a.wayOf(batch[0])
-	most := len(batch)
-	if way != plainly {
-		most = scriptBatch
-	}
-	for _, job := range batch {
-		if len(some) < most && a.wayOf(job) == way {
-			some = append(some, job)
-		} else {
-			rest = append(rest, job)
+// split puts the jobs first that go the way of the first one, and returns as many of them as one command may name.
+func (a *acker) split(jobs []*job, now time.Time) (way int, some []*job) {
+	way = a.wayOf(jobs[0], now)
+	same := 0
+	for i, job := range jobs {
+		if a.wayOf(job, now) == way {
+			jobs[same], jobs[i] = jobs[i], jobs[same]
+			same++
 		}
 	}
-	return way, some, rest
+	if way == plainly {
+		return way, jobs[:min(same, ackBatch)]
+	}
+	return way, jobs[:min(same, scriptBatch)]
 }
 
 func (a *acker) ack(ctx context.Context, way int, jobs []*job) (lost []stream.ID, err error) {
@@ -165,13 +173,20 @@ func (a *acker) ack(ctx context.Context, way int, jobs []*job) (lost []stream.ID
 // confirm lets go of jobs. What a repeat finds lost while its lease runs was acked by an earlier try, whose reply was lost.
 func (a *acker) confirm(jobs []*job, lost []stream.ID, repeated bool) {
 	a.leases.Drop(entryIDs(jobs)...)
-	for _, job := range jobs {
-		outcome := Acked
-		if slices.Contains(lost, job.ID) && (!repeated || job.lease.Ended(time.Now())) {
-			outcome = Lost
-		}
-		a.acked(job, outcome)
+	if len(lost) == 0 {
+		a.acked(jobs)
+		return
 	}
+	now := time.Now()
+	var acked []*job
+	for _, job := range jobs {
+		if slices.Contains(lost, job.ID) && (!repeated || job.lease.Ended(now)) {
+			a.lost(job)
+		} else {
+			acked = append(acked, job)
+		}
+	}
+	a.acked(acked)
 }
 
 func entryIDs(jobs []*job) []stream.ID {

@@ -25,12 +25,15 @@ func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery) error 
 
 // hold takes deliveries in hand, each with a slot. What is in hand already is left out.
 func (r *runner) hold(deliveries []stream.Delivery) []*job {
+	made := make([]job, len(deliveries))
 	jobs := make([]*job, 0, len(deliveries))
 	bytes := 0
-	for _, delivery := range deliveries {
-		if lease := r.leases.Hold(delivery.ID, delivery.LeaseEnds); lease != nil {
+	for i := range deliveries {
+		job, delivery := &made[i], &deliveries[i]
+		if r.leases.Hold(delivery.ID, &job.lease, delivery.LeaseEnds) {
+			job.Delivery = *delivery
 			bytes += delivery.Size()
-			jobs = append(jobs, &job{Delivery: delivery, lease: lease})
+			jobs = append(jobs, job)
 		}
 	}
 	r.slots.take(len(jobs), bytes)
@@ -38,12 +41,13 @@ func (r *runner) hold(deliveries []stream.Delivery) []*job {
 }
 
 // sort decodes jobs, passes by what is not for this group and returns the rest.
-func (r *runner) sort(ctx context.Context, jobs []*job) (wanted []*job) {
+func (r *runner) sort(ctx context.Context, jobs []*job) []*job {
+	wanted := make([]*job, 0, len(jobs))
 	for _, job := range jobs {
 		if r.decode(ctx, job) {
 			wanted = append(wanted, job)
 		} else {
-			r.passBy(ctx, job)
+			r.passBy(job)
 		}
 	}
 	r.slots.sorted(len(jobs), len(wanted))
@@ -57,13 +61,14 @@ func (r *runner) keepReach(ctx context.Context, jobs []*job) []*job {
 	return jobs[:len(jobs)-over]
 }
 
-// enqueue gives jobs to the workers, and hands back what ctx leaves no time for.
+// enqueue gives jobs to the workers, to as many of them as there are jobs, and hands back what ctx leaves no time for.
 func (r *runner) enqueue(ctx context.Context, jobs []*job) {
-	for i, job := range jobs {
+	batch := &batch{jobs: jobs}
+	for range min(len(jobs), r.options.Concurrency) {
 		select {
-		case r.queue <- job:
+		case r.queue <- batch:
 		case <-ctx.Done():
-			r.handBack(context.WithoutCancel(ctx), jobs[i:]...)
+			r.handBack(context.WithoutCancel(ctx), batch.rest()...)
 			return
 		}
 	}
@@ -76,19 +81,18 @@ func (r *runner) decode(ctx context.Context, job *job) bool {
 		r.set.names.addressed(ctx, r.options.Name, to)
 		return false
 	}
-	var err error
-	job.event, err = stream.Decode(job.Entry,
+	event, err := stream.Decode(job.Entry,
 		stream.DecodeOptions{Unnamed: r.options.Unnamed, MaxBytes: r.options.MaxEventBytes})
 	if err != nil && !errors.As(err, &job.fault) {
 		job.fault = &stream.DecodeError{Reason: stream.DeadUndecodable, Hint: err.Error()}
 	}
-	if to != "" || job.event.Name == "" {
+	job.name, job.eventID = event.Name, event.ID
+	job.handed = Delivery{Event: event, Group: r.options.Name, EntryID: job.ID, Deliveries: job.Deliveries}
+	job.Fields = nil // from here on they are the handler's alone
+	if to != "" || event.Name == "" || r.subscribes(event.Name) {
 		return true
 	}
-	if r.subscribes(job.event.Name) {
-		return true
-	}
-	r.set.names.passedBy(ctx, r.options.Name, job.event.Name)
+	r.set.names.passedBy(ctx, r.options.Name, event.Name)
 	return false
 }
 
@@ -97,10 +101,10 @@ func (r *runner) subscribes(name string) bool {
 }
 
 // passBy acks what is not for this group.
-func (r *runner) passBy(ctx context.Context, job *job) {
+func (r *runner) passBy(job *job) {
 	job.passed = true
 	r.slots.release(1)
-	r.acker.add(ctx, job, r.health.intake.beat)
+	r.acker.add(job)
 }
 
 // begin sets the dedupe markers of jobs, where the group dedupes, and returns those that may start.
@@ -128,7 +132,7 @@ func (r *runner) begin(ctx context.Context, jobs []*job) (starting []*job, err e
 		case stream.MarkerDone:
 			job.skipped = true
 			r.slots.release(1)
-			r.acker.add(ctx, job, r.health.intake.beat)
+			r.acker.add(job)
 		case stream.MarkerRunning:
 			r.postpone(context.WithoutCancel(ctx), job)
 		default:

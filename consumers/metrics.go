@@ -1,6 +1,9 @@
 package consumers
 
 import (
+	"iter"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -11,8 +14,8 @@ type Metrics struct {
 	passedBy    *prometheus.CounterVec
 	readErrors  *prometheus.CounterVec
 	recreated   *prometheus.CounterVec
-	handling    *prometheus.HistogramVec
-	queueing    *prometheus.HistogramVec
+	handling    *histograms
+	queueing    *histograms
 	stuck       *prometheus.GaugeVec
 	trimmed     prometheus.Counter
 	unwanted    prometheus.Counter
@@ -24,19 +27,16 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "millrace_" + name, Help: help}, labels)
 	}
-	seconds := func(name, help string, buckets ...float64) *prometheus.HistogramVec {
-		return prometheus.NewHistogramVec(
-			prometheus.HistogramOpts{Name: "millrace_" + name, Help: help, Buckets: buckets}, []string{"group"})
-	}
 	m := &Metrics{
 		deliveries:  counter("deliveries_total", "Deliveries by what became of them.", "group", "outcome"),
 		deadLetters: counter("dead_letters_total", "Dead letters written, by reason.", "group", "reason"),
 		passedBy:    counter("passed_by_total", "Events that the group does not subscribe to.", "group"),
 		readErrors:  counter("read_errors_total", "Reads and sweeps that failed.", "group"),
 		recreated:   counter("groups_recreated_total", "Groups that had gone missing in Redis and were created again.", "group"),
-		handling: seconds("handling_seconds", "How long a handler ran.",
+		handling: newHistograms("millrace_handling_seconds", "How long a handler ran.",
 			.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300),
-		queueing: seconds("queueing_seconds", "From the XADD to the start of a handling, waiting for retries included.",
+		queueing: newHistograms("millrace_queueing_seconds",
+			"From the XADD to the start of a handling, waiting for retries included.",
 			.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600),
 		stuck: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "millrace_handlers_stuck",
@@ -63,7 +63,7 @@ type groupMetrics struct {
 	passedBy           prometheus.Counter
 	readErrors         prometheus.Counter
 	recreated          prometheus.Counter
-	handling, queueing prometheus.Observer
+	handling, queueing *histogram
 	stuck              prometheus.Gauge
 }
 
@@ -74,8 +74,8 @@ func (m *Metrics) group(name string) *groupMetrics {
 		passedBy:    m.passedBy.WithLabelValues(name),
 		readErrors:  m.readErrors.WithLabelValues(name),
 		recreated:   m.recreated.WithLabelValues(name),
-		handling:    m.handling.WithLabelValues(name),
-		queueing:    m.queueing.WithLabelValues(name),
+		handling:    m.handling.group(name),
+		queueing:    m.queueing.group(name),
 		stuck:       m.stuck.WithLabelValues(name),
 	}
 	for _, outcome := range outcomes() {
@@ -91,7 +91,40 @@ func (m *groupMetrics) count(result Result) {
 		m.deadLetters.WithLabelValues(result.Reason).Inc()
 	}
 	if result.Took > 0 {
-		m.handling.Observe(result.Took.Seconds())
-		m.queueing.Observe(result.Queued.Seconds())
+		m.handling.observe(one(result.Took))
+		m.queueing.observe(one(result.Queued))
+	}
+}
+
+// countAcked adds the results of jobs that were acked, together.
+func (m *groupMetrics) countAcked(jobs []*job) {
+	passed, skipped := 0, 0
+	for _, job := range jobs {
+		switch {
+		case job.passed:
+			passed++
+		case job.skipped:
+			skipped++
+		}
+	}
+	m.passedBy.Add(float64(passed))
+	m.outcomes[Skipped].Add(float64(skipped))
+	m.outcomes[Acked].Add(float64(len(jobs) - passed - skipped))
+	m.handling.observe(ofHandled(jobs, func(job *job) time.Duration { return job.took }))
+	m.queueing.observe(ofHandled(jobs, (*job).queued))
+}
+
+func one(duration time.Duration) iter.Seq[time.Duration] {
+	return func(yield func(time.Duration) bool) { yield(duration) }
+}
+
+// ofHandled are the durations of those jobs that a handler was called for.
+func ofHandled(jobs []*job, of func(*job) time.Duration) iter.Seq[time.Duration] {
+	return func(yield func(time.Duration) bool) {
+		for _, job := range jobs {
+			if !job.started.IsZero() && !yield(of(job)) {
+				return
+			}
+		}
 	}
 }

@@ -132,9 +132,6 @@ func (o Options) withDefaults() Options {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(prometheus.NewRegistry()) // read by nobody
 	}
-	if o.Observe == nil {
-		o.Observe = func(Result) {}
-	}
 	return o
 }
 

@@ -10,26 +10,44 @@ import (
 // another way, by Options.Observe, can leave those lines out.
 const OutcomeLogger = "outcome"
 
-// acked is told what became of each ack.
-func (r *runner) acked(job *job, outcome Outcome) {
-	switch {
-	case job.passed:
-		r.metrics.passedBy.Inc()
-	case outcome == Lost:
-		r.mayHaveLost.Store(true)
-		r.report(job.result(r.options.Name, verdict{outcome: Lost}))
-	case job.skipped:
-		r.report(job.result(r.options.Name, verdict{outcome: Skipped}))
-	default:
-		r.report(job.result(r.options.Name, verdict{outcome: Acked}))
+// acked is told which jobs Redis has confirmed.
+func (r *runner) acked(jobs []*job) {
+	r.metrics.countAcked(jobs)
+	if r.set.options.Observe == nil && !r.outcome.Core().Enabled(zap.DebugLevel) {
+		return
+	}
+	for _, job := range jobs {
+		switch {
+		case job.passed:
+		case job.skipped:
+			r.tellOutcome(job.result(r.options.Name, verdict{outcome: Skipped}))
+		default:
+			r.tellOutcome(job.result(r.options.Name, verdict{outcome: Acked}))
+		}
 	}
 }
 
-// report counts and logs the end of a delivery, and tells the observer.
+// ackedTooLate is told of a job that another consumer owned before it could be acked.
+func (r *runner) ackedTooLate(job *job) {
+	if job.passed {
+		r.metrics.passedBy.Inc() // nothing was done that could be repeated
+		return
+	}
+	r.lose(job, nil)
+}
+
+// report counts the end of a delivery and tells of it.
 func (r *runner) report(result Result) {
 	r.metrics.count(result)
+	r.tellOutcome(result)
+}
+
+// tellOutcome logs the end of a delivery, and tells the observer.
+func (r *runner) tellOutcome(result Result) {
 	r.logResult(result)
-	r.set.options.Observe(result)
+	if r.set.options.Observe != nil {
+		r.set.options.Observe(result)
+	}
 }
 
 func (r *runner) logResult(result Result) {

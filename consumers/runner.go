@@ -37,7 +37,7 @@ type runner struct {
 	acker   *acker
 
 	slots    *slots
-	queue    chan *job
+	queue    chan *batch             // each batch as often as workers may share it
 	stopping atomic.Bool             // what is queued is handed back, not started
 	working  context.Context         // the handlers' context
 	cut      context.CancelCauseFunc // ends it
@@ -65,12 +65,13 @@ func newRunner(set *Set, options GroupOptions, group *stream.Group) *runner {
 		group:   group,
 		leases:  claim.NewLeases(group),
 		slots:   newSlots(options.Concurrency),
-		queue:   make(chan *job, options.Concurrency+bufferEntries),
+		queue:   make(chan *batch, 2*options.Concurrency+bufferEntries),
 		places:  make([]atomic.Pointer[job], options.Concurrency),
 	}
 	r.acker = newAcker(group, r.leases, options.Dedupe)
 	r.acker.report = r.acksWritten
 	r.acker.acked = r.acked
+	r.acker.lost = r.ackedTooLate
 	return r
 }
 
@@ -125,8 +126,8 @@ func (r *runner) handBackQueued(ctx context.Context) {
 	var unstarted []*job
 	for {
 		select {
-		case job := <-r.queue:
-			unstarted = append(unstarted, job)
+		case batch := <-r.queue:
+			unstarted = append(unstarted, batch.rest()...)
 		default:
 			r.handBack(ctx, unstarted...)
 			return

@@ -15,7 +15,7 @@ import (
 func (r *runner) settle(ctx context.Context, job *job, verdict verdict) {
 	switch verdict.outcome {
 	case Acked:
-		r.acker.add(ctx, job, func() {})
+		r.acker.add(job)
 		return
 	case Lost:
 		r.lose(job, verdict.err)
@@ -82,7 +82,7 @@ func (r *runner) write(ctx context.Context, job *job, verdict verdict) (owned bo
 	}
 	return r.group.GiveUp(ctx, stream.GiveUp{
 		ID: job.ID, Reason: verdict.reason, Error: verdict.err.Error(),
-		Event: job.event.Name, EventID: job.event.ID, Deduped: r.options.Dedupe > 0,
+		Event: job.name, EventID: job.eventID, Deduped: r.options.Dedupe > 0,
 	})
 }
 

@@ -2,7 +2,8 @@ package consumers
 
 import (
 	"context"
-	"sync"
+	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,37 +19,45 @@ const (
 // slots bound how many entries a group holds that are not handled yet: one for each worker, and a buffer of what they are
 // expected to do within bufferTime. Handlers that take microseconds get full batches; handlers that take seconds get
 // one entry for each free worker, so that an idle replica never starves beside one that hoards.
+//
+// The workers call handled and release. Everything else, and the means, belong to the intake alone.
 type slots struct {
 	workers int
-	freed   chan struct{} // holds a token after a release
+	used    atomic.Int64
+	wakeAt  atomic.Int64  // the intake waits until no more than this are used
+	freed   chan struct{} // holds a token after a release that the intake waited for
 
-	mu         sync.Mutex
-	used       int
+	handlings atomic.Int64 // since the mean was last brought up to date
+	took      atomic.Int64 // how many nanoseconds those took together
+
 	meanTook   float64 // of a handling, in seconds; 0 before the first
 	meanBytes  float64 // of an entry
 	meanWanted float64 // share of the entries that are for this group
 }
 
+// nobody is what wakeAt is while the intake does not wait.
+const nobody = -1
+
 func newSlots(workers int) *slots {
-	return &slots{workers: workers, freed: make(chan struct{}, 1), meanWanted: 1}
+	s := &slots{workers: workers, freed: make(chan struct{}, 1), meanWanted: 1}
+	s.wakeAt.Store(nobody)
+	return s
 }
 
 // weight is what one more sample counts in a running mean.
 const weight = 1.0 / 16
 
 func (s *slots) take(entries, bytes int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.used += entries
+	s.used.Add(int64(entries))
 	if entries > 0 {
 		s.meanBytes += weight * (float64(bytes)/float64(entries) - s.meanBytes)
 	}
 }
 
 func (s *slots) release(entries int) {
-	s.mu.Lock()
-	s.used -= entries
-	s.mu.Unlock()
+	if s.used.Add(-int64(entries)) > s.wakeAt.Load() {
+		return
+	}
 	select {
 	case s.freed <- struct{}{}:
 	default:
@@ -57,8 +66,6 @@ func (s *slots) release(entries int) {
 
 // sorted teaches reach how many of the entries that came were for this group.
 func (s *slots) sorted(entries, wanted int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if entries > 0 {
 		s.meanWanted += weight * (float64(wanted)/float64(entries) - s.meanWanted)
 	}
@@ -67,8 +74,6 @@ func (s *slots) sorted(entries, wanted int) {
 // reach is how many entries to read for room slots. Where most of the stream is for others it is more than room, or a
 // slow handler would pass by what is not for it one round trip at a time.
 func (s *slots) reach(room int) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.meanWanted > 0.5 {
 		return room
 	}
@@ -81,29 +86,30 @@ func (s *slots) reach(room int) int {
 
 // over is how many entries too many are held, after a reach that brought more than was expected.
 func (s *slots) over() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return max(0, s.used-s.workers-s.buffer())
+	return max(0, int(s.used.Load())-s.workers-s.buffer())
 }
 
 // handled teaches the buffer how long a handling takes.
 func (s *slots) handled(took time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	seconds := max(took.Seconds(), 1e-7)
-	if s.meanTook == 0 {
-		s.meanTook = seconds
-	}
-	s.meanTook += weight * (seconds - s.meanTook)
+	s.took.Add(int64(took))
+	s.handlings.Add(1)
 }
 
-func (s *slots) free() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return max(0, s.workers+s.buffer()-s.used)
+// learn brings the mean of the handlings up to date.
+func (s *slots) learn() {
+	handlings := s.handlings.Swap(0)
+	if handlings == 0 {
+		return
+	}
+	mean := max(time.Duration(s.took.Swap(0)).Seconds()/float64(handlings), 1e-7)
+	if s.meanTook == 0 {
+		s.meanTook = mean
+	}
+	s.meanTook += (1 - math.Pow(1-weight, float64(handlings))) * (mean - s.meanTook)
 }
 
 func (s *slots) buffer() int {
+	s.learn()
 	if s.meanTook == 0 {
 		return 0
 	}
@@ -114,9 +120,15 @@ func (s *slots) buffer() int {
 	return int(min(entries, bufferEntries))
 }
 
-// wait returns how many slots are free, as soon as one is, or 0 after patience or when ctx ends.
+// wait returns how many slots are free, as soon as they are worth a read, or 0 after patience or when ctx ends. Without a
+// buffer one slot is worth it. With one, half of it must be free: the other half keeps the workers busy meanwhile, and Redis
+// is not asked for a handful of entries at a time.
 func (s *slots) wait(ctx context.Context, patience time.Duration) int {
-	if free := s.free(); free > 0 {
+	buffer := s.buffer()
+	limit, enough := s.workers+buffer, max(1, buffer/2)
+	s.wakeAt.Store(int64(limit - enough))
+	defer s.wakeAt.Store(nobody)
+	if free := limit - int(s.used.Load()); free >= enough {
 		return free
 	}
 	timer := time.NewTimer(patience)
@@ -128,7 +140,7 @@ func (s *slots) wait(ctx context.Context, patience time.Duration) int {
 		case <-timer.C:
 			return 0
 		case <-s.freed:
-			if free := s.free(); free > 0 {
+			if free := limit - int(s.used.Load()); free >= enough {
 				return free
 			}
 		}

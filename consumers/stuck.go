@@ -55,7 +55,7 @@ func (r *runner) abandonJob(life context.Context, job *job, cause error) {
 	r.stuck.Add(1)
 	r.metrics.stuck.Inc()
 	r.log.Error("a handler does not return: its event is retried and its place is lost until it does",
-		zap.String("id", job.ID.String()), zap.String("event", printable(job.event.Name)), zap.Error(cause))
+		zap.String("id", job.ID.String()), zap.String("event", printable(job.name)), zap.Error(cause))
 	verdict := judge(errStuck, cause, job.Deliveries, r.options.policy(), rand.Float64())
 	r.abandoning.Go(func() { r.settle(life, job, verdict) })
 }

@@ -102,7 +102,7 @@ func TestSlots(t *testing.T) {
 				slots.release(1)
 			}
 		}
-		if got := slots.free(); got != test.want {
+		if got := slots.wait(t.Context(), time.Minute); got != test.want {
 			t.Errorf("%s: got %d slots, want %d", test.name, got, test.want)
 		}
 	}
@@ -144,5 +144,26 @@ func TestSlotsWait(t *testing.T) {
 	slots.release(1)
 	if free := <-got; free != 1 {
 		t.Errorf("wait for a release: got %d, want 1", free)
+	}
+}
+
+// TestSlotsWaitForHalfTheBuffer sees to it that Redis is asked for many entries at a time where handlers are fast.
+func TestSlotsWaitForHalfTheBuffer(t *testing.T) {
+	t.Parallel()
+	slots := newSlots(2)
+	slots.take(2+bufferEntries, 100)
+	slots.handled(time.Microsecond)
+	got := make(chan int)
+	go func() { got <- slots.wait(t.Context(), time.Minute) }()
+	for range bufferEntries / 2 {
+		select {
+		case free := <-got:
+			t.Fatalf("got %d slots before half the buffer was free", free)
+		default:
+			slots.release(1)
+		}
+	}
+	if free := <-got; free != bufferEntries/2 {
+		t.Errorf("got %d slots, want %d", free, bufferEntries/2)
 	}
 }

@@ -9,15 +9,20 @@ import (
 	"time"
 )
 
-// work is one worker: it takes jobs from the queue until that is closed. place shows what it works on.
+// work is one worker: it takes jobs from the batches in the queue until that is closed. place shows what it works on.
 func (r *runner) work(ctx context.Context, place *atomic.Pointer[job]) {
-	for job := range r.queue {
-		if r.stopping.Load() {
-			r.handBack(ctx, job)
-			continue
+	for batch := range r.queue {
+		for !r.stopping.Load() {
+			job := batch.next()
+			if job == nil {
+				break
+			}
+			r.process(ctx, job, place)
+			r.slots.release(1)
 		}
-		r.process(ctx, job, place)
-		r.slots.release(1)
+		if r.stopping.Load() {
+			r.handBack(ctx, batch.rest()...)
+		}
 	}
 }
 
@@ -33,8 +38,7 @@ func (r *runner) process(ctx context.Context, job *job, place *atomic.Pointer[jo
 	}
 	job.start(time.Now())
 	place.Store(job)
-	err, cause := r.handle(job)
-	took := time.Since(job.started)
+	took, err, cause := r.handle(job)
 	place.Store(nil)
 	if !job.finish() {
 		r.returned(job, took)
@@ -46,20 +50,13 @@ func (r *runner) process(ctx context.Context, job *job, place *atomic.Pointer[jo
 }
 
 // handle calls the handler. cause is why its context had ended by the time it returned, or nil.
-func (r *runner) handle(job *job) (err, cause error) {
-	ctx, cancel := context.WithCancelCause(r.working)
-	defer cancel(nil)
-	job.lease.OnLoss(cancel)
-	ctx, stop := context.WithTimeoutCause(ctx, r.options.Timeout, ErrTimeout)
-	defer stop()
-	err = r.handler.Handle(ctx, r.delivery(job))
-	cause = context.Cause(ctx)
+func (r *runner) handle(job *job) (took time.Duration, err, cause error) {
+	job.handling.begin(r.working, &job.lease, job.started.Add(r.options.Timeout))
+	err = r.handler.Handle(&job.handling, &job.handed)
+	ended := time.Now()
+	took, cause = ended.Sub(job.started), job.handling.end(ended)
 	if err != nil && cause != nil {
-		err = fmt.Errorf("%w (after %v): %w", cause, time.Since(job.started).Round(time.Millisecond), err)
+		err = fmt.Errorf("%w (after %v): %w", cause, took.Round(time.Millisecond), err)
 	}
-	return err, cause
-}
-
-func (r *runner) delivery(job *job) *Delivery {
-	return &Delivery{Event: job.event, Group: r.options.Name, EntryID: job.ID, Deliveries: job.Deliveries}
+	return took, err, cause
 }

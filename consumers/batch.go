@@ -1,0 +1,24 @@
+package consumers
+
+import "sync/atomic"
+
+// batch is jobs that came in together and wait for a worker. Several workers share it, each taking the next job as soon as
+// it has done the one before, so that a slow job keeps no other one waiting.
+type batch struct {
+	jobs  []*job
+	taken atomic.Int64 // how many jobs were taken; beyond len(jobs) by those who came too late
+}
+
+// next takes the next job; nil: all are taken.
+func (b *batch) next() *job {
+	if at := b.taken.Add(1); at <= int64(len(b.jobs)) {
+		return b.jobs[at-1]
+	}
+	return nil
+}
+
+// rest takes all jobs that are left.
+func (b *batch) rest() []*job {
+	all := int64(len(b.jobs))
+	return b.jobs[min(b.taken.Swap(all), all):]
+}
