@@ -78,15 +78,15 @@ func (c *consumer) fail(err error) error {
 // await waits until everything was seen, or until the parent, who knows of all processes, says that it was. It returns
 // when the last event was handled.
 func (c *consumer) await(ctx context.Context, ended <-chan error, parent *parent) (time.Time, error) {
-	progress := make(<-chan time.Time)
+	complete, progress := c.seen.Complete(), make(<-chan time.Time)
 	if c.spec.Progress {
 		ticker := time.NewTicker(progressEvery)
 		defer ticker.Stop()
-		progress = ticker.C
+		complete, progress = nil, ticker.C
 	}
 	for {
 		select {
-		case <-c.seen.Complete():
+		case <-complete:
 			parent.say(message{Word: wordComplete})
 			return c.seen.Ended(), nil
 		case <-progress:

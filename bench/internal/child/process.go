@@ -93,7 +93,7 @@ func (p *Process) await(ctx context.Context, word string) error {
 	return err
 }
 
-// next waits for the child's next message; the word of an error becomes one.
+// next waits for the child's next message; the word of an error becomes one. When ctx ends first, the child goes on.
 func (p *Process) next(ctx context.Context) (message, error) {
 	select {
 	case said, more := <-p.messages:
@@ -105,7 +105,7 @@ func (p *Process) next(ctx context.Context) (message, error) {
 		}
 		return said, nil
 	case <-ctx.Done():
-		return message{}, p.fault(fmt.Errorf("waiting for it: %w", context.Cause(ctx)))
+		return message{}, fmt.Errorf("%s of %s: %w", p.spec.Role, p.spec.System, context.Cause(ctx))
 	}
 }
 

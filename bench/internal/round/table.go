@@ -53,11 +53,11 @@ func figure(value float64) string {
 
 // thousands rounds to three digits that count.
 func thousands(value int64) string {
-	for unit := int64(10); value >= 1000*unit; unit *= 10 {
-		if value < 10000*unit {
-			value = (value + unit/2) / unit * unit
-		}
+	unit := int64(1)
+	for value >= 1000*unit {
+		unit *= 10
 	}
+	value = (value + unit/2) / unit * unit
 	text := strconv.FormatInt(value, 10)
 	for at := len(text) - 3; at > 0; at -= 3 {
 		text = text[:at] + "," + text[at:]

@@ -1,12 +1,12 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/millrace/millrace/bench/internal/child"
 	"github.com/millrace/millrace/bench/internal/round"
 	"github.com/millrace/millrace/bench/internal/server"
 	"github.com/millrace/millrace/bench/internal/system"
@@ -20,12 +20,10 @@ const (
 	// control is the slow handlers without a queue.
 	control = "goroutines"
 
-	// runWithin is far more than a run takes: what lasts longer hangs.
-	runWithin = 3 * time.Minute
-	// settleWithin is how long the acks may take after the last handling.
-	settleWithin = 10 * time.Second
-	// settleEvery is how often it is looked at.
-	settleEvery = 50 * time.Millisecond
+	// patience is far more than the events of a run take: what lasts longer hangs.
+	patience = 4 * time.Minute
+	// runWithin bounds a whole run.
+	runWithin = 10 * time.Minute
 )
 
 // Options says what is measured and how often.
@@ -39,6 +37,8 @@ type Options struct {
 	Peers bool
 	// CPUProfile is the file for a profile of Millrace in the last round; empty is none.
 	CPUProfile string
+	// Patience is how long the events of a run may take before it counts as failed; zero is 4 min.
+	Patience time.Duration
 }
 
 // Bench is what the workloads share: the options, and the servers, which are started when they are first needed.
@@ -50,6 +50,7 @@ type Bench struct {
 
 // NewBench returns a Bench, which the caller ends with Close.
 func NewBench(options Options) *Bench {
+	options.Patience = cmp.Or(options.Patience, patience)
 	return &Bench{options: options, hosted: map[string]server.Server{}}
 }
 
@@ -129,49 +130,4 @@ func (b *Bench) serverOf(ctx context.Context, sys system.System) (server.Server,
 		b.hosted[sys.Name()] = started
 	}
 	return started, err
-}
-
-// run is one system's turn, on a server that was emptied for it.
-type run struct {
-	system     system.System
-	server     server.Server
-	cpuProfile string
-}
-
-func (b *Bench) newRun(ctx context.Context, name string) (*run, error) {
-	sys, err := system.ByName(name)
-	if err != nil {
-		return nil, err
-	}
-	server, err := b.serverOf(ctx, sys)
-	if err != nil {
-		return nil, err
-	}
-	return &run{system: sys, server: server}, server.Reset(ctx)
-}
-
-// target names the groups and how many events the run has.
-func (r *run) target(groups, events int) system.Target {
-	return system.NewTarget(r.server.URL(), groups, events)
-}
-
-// fill makes the groups ready and stores the events of the spec.
-func (r *run) fill(ctx context.Context, spec child.Spec) error {
-	spec.Role, spec.System = child.RoleFill, r.system.Name()
-	_, err := child.Run(ctx, spec)
-	return err
-}
-
-// awaitSettled waits until everything is acked that was handled. The child is to be running still.
-func (r *run) awaitSettled(ctx context.Context, target system.Target) error {
-	for deadline := time.Now().Add(settleWithin); ; {
-		unsettled, err := system.Unsettled(ctx, r.system, target)
-		if err != nil || unsettled == 0 {
-			return err
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%d deliveries were not acked within %v of the last handling", unsettled, settleWithin)
-		}
-		time.Sleep(settleEvery)
-	}
 }

@@ -3,7 +3,6 @@ package workload
 import (
 	"context"
 
-	"github.com/millrace/millrace/bench/internal/check"
 	"github.com/millrace/millrace/bench/internal/child"
 	"github.com/millrace/millrace/bench/internal/round"
 )
@@ -35,51 +34,19 @@ func (r *run) drain(ctx context.Context, spec child.Spec) (round.Measure, error)
 	if err := r.fill(ctx, spec); err != nil {
 		return nil, err
 	}
-	spec.Role, spec.System, spec.CPUProfile = child.RoleConsume, r.system.Name(), r.cpuProfile
-	consumer, err := child.Start(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
-	defer consumer.Kill()
-	before, err := r.server.CPU(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := consumer.Go(); err != nil {
-		return nil, err
-	}
-	if err := consumer.AwaitComplete(ctx); err != nil {
-		return nil, err
-	}
-	after, err := r.server.CPU(ctx)
-	if err != nil {
-		return nil, err
-	}
-	report, err := r.finish(ctx, consumer, spec)
+	consumed, err := r.consume(ctx, spec, 1)
 	if err != nil {
 		return nil, err
 	}
 	deliveries := float64(spec.Events * len(spec.Target.Groups))
+	usage := consumed.reports[0].Usage
 	return round.Measure{
-		"deliveries/s": deliveries / report.Elapsed().Seconds(),
-		"client CPU":   report.Usage.CPU.Seconds() / deliveries * 1e6,
-		"server CPU":   (after - before).Seconds() / deliveries * 1e6,
-		"RSS":          float64(report.Usage.PeakRSS) / (1 << 20),
-		"allocations":  float64(report.Usage.Mallocs) / deliveries,
+		"deliveries/s": deliveries / consumed.elapsed().Seconds(),
+		"client CPU":   usage.CPU.Seconds() / deliveries * 1e6,
+		"server CPU":   consumed.serverCPU.Seconds() / deliveries * 1e6,
+		"RSS":          float64(usage.PeakRSS) / (1 << 20),
+		"allocations":  float64(usage.Mallocs) / deliveries,
 	}, nil
-}
-
-// finish waits until everything is acked, ends the consumer, and checks that every group got every event once.
-func (r *run) finish(ctx context.Context, consumer *child.Process, spec child.Spec) (child.Report, error) {
-	if err := r.awaitSettled(ctx, spec.Target); err != nil {
-		return child.Report{}, err
-	}
-	consumer.Stop()
-	report, err := consumer.Report(ctx)
-	if err != nil {
-		return report, err
-	}
-	return report, check.Faults(spec.Events, report.Seen)
 }
 
 func drainTable(results *round.Results, events int) round.Table {
