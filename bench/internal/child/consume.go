@@ -18,9 +18,7 @@ const progressEvery = 50 * time.Millisecond
 // consume handles events until every group has seen all of them, and goes on until it is told to stop, so that what comes
 // twice is seen too.
 func consume(ctx context.Context, spec Spec, sys system.System, parent *parent) (Report, error) {
-	consumer := &consumer{
-		spec: spec, seen: check.New(len(spec.Target.Groups), spec.Events), failed: make(chan error, 1),
-	}
+	consumer := newConsumer(spec)
 	if err := parent.awaitGo(ctx); err != nil {
 		return Report{}, err
 	}
@@ -41,6 +39,7 @@ func consume(ctx context.Context, spec Spec, sys system.System, parent *parent) 
 		return report, fmt.Errorf("consume: %w", err)
 	}
 	report.Seen = consumer.seen.Account()
+	report.Latency = consumer.latency.quantiles()
 	return report, nil
 }
 
@@ -50,12 +49,25 @@ type consumer struct {
 	seen   *check.Seen
 	failed chan error   // the first fault of an event
 	last   atomic.Int64 // when an event was handled last, in nanoseconds; kept with Spec.Progress
+	// latency is nil without Spec.Latency.
+	latency *latency
+}
+
+func newConsumer(spec Spec) *consumer {
+	c := &consumer{spec: spec, seen: check.New(len(spec.Target.Groups), spec.Events), failed: make(chan error, 1)}
+	if spec.Latency {
+		c.latency = newLatency(len(spec.Target.Groups), spec.WarmUp, spec.Events)
+	}
+	return c
 }
 
 // handle looks at the event, works for as long as the spec says, and notes that the group has seen it.
 func (c *consumer) handle(group int, event order.Event) error {
 	if event.Name != order.Name || event.Data == "" {
 		return c.fail(fmt.Errorf("event %d came without its name or its data: %q", event.Sequence, event.Name))
+	}
+	if c.latency != nil {
+		c.latency.began(group, event)
 	}
 	if c.spec.Work > 0 {
 		time.Sleep(c.spec.Work)

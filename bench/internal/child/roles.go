@@ -24,6 +24,10 @@ func runRole(ctx context.Context, spec Spec, parent *parent) (Report, error) {
 		return fill(ctx, spec, system, parent)
 	case RoleConsume:
 		return consume(ctx, spec, system, parent)
+	case RolePublish:
+		return publish(ctx, spec, system, parent)
+	case RoleProduce:
+		return produce(ctx, spec, system, parent)
 	default:
 		return Report{}, fmt.Errorf("there is no role %q", spec.Role)
 	}

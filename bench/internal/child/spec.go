@@ -18,6 +18,8 @@ const Argument = "child"
 const (
 	RoleFill    = "fill"
 	RoleConsume = "consume"
+	RolePublish = "publish"
+	RoleProduce = "produce"
 )
 
 // Spec says what a child does.
@@ -32,6 +34,14 @@ type Spec struct {
 	DataBytes int
 	// Work is how long each handling takes.
 	Work time.Duration
+	// Batch is how many events are published at once; up to 1 it is one call after the other.
+	Batch int
+	// Rate is how many events a second the open loop sends.
+	Rate int
+	// Latency has a consumer measure how long after its publishing each event's handling begins; those before WarmUp do
+	// not count.
+	Latency bool
+	WarmUp  int
 	// Progress has a consumer say how much it has handled, 20 times a second: where several share the groups, only the
 	// parent knows when all is done.
 	Progress bool
@@ -47,6 +57,12 @@ type Report struct {
 	Usage Usage
 	// Seen is what each group saw, also after Ended.
 	Seen []check.Account
+	// Latency is, with Spec.Latency, from the time of publishing to the beginning of the handling, over all groups.
+	Latency Quantiles
+	// Late is how late the open loop sent its events.
+	Late Quantiles
+	// Unsupported says that the system cannot do what was asked for, and the rest means nothing.
+	Unsupported bool
 }
 
 // Elapsed is the measured time.

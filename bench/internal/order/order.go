@@ -36,15 +36,20 @@ type Event struct {
 // New returns the event with this sequence number. Its data has dataBytes bytes or the few more that the smallest order
 // needs.
 func New(sequence int, published time.Time, dataBytes int) Event {
-	return Event{
+	event := Event{
 		Name:        Name,
 		Data:        data(sequence, dataBytes),
-		ID:          fmt.Sprintf("%0*d-%d", publishedDigits, published.UnixNano(), sequence),
 		AggregateID: "order-" + strconv.Itoa(sequence),
-		Timestamp:   published.UnixMilli(),
 		Sequence:    sequence,
-		Published:   published.UnixNano(),
 	}
+	return event.PublishedAt(published)
+}
+
+// PublishedAt returns the event with this time of publishing.
+func (e Event) PublishedAt(published time.Time) Event {
+	e.Published, e.Timestamp = published.UnixNano(), published.UnixMilli()
+	e.ID = fmt.Sprintf("%0*d-%d", publishedDigits, e.Published, e.Sequence)
+	return e
 }
 
 // Many returns the first count events, all published now.

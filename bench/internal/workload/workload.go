@@ -18,5 +18,5 @@ type Workload struct {
 
 // All lists the workloads in the order in which they run.
 func All() []Workload {
-	return []Workload{drain()}
+	return []Workload{drain(), latency(), slow(), publish()}
 }
