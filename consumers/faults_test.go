@@ -392,3 +392,33 @@ func TestLossDuringAnOutageIsNoOutcomeOfOurs(t *testing.T) {
 		t.Errorf("dead letters: got %s, want none", dead)
 	}
 }
+
+// TestDeadConsumerIsTakenOverInOneLine has 40 entries taken over that a dead consumer held, each of which could have killed
+// it: they are handled one by one, and the log says so once.
+func TestDeadConsumerIsTakenOverInOneLine(t *testing.T) {
+	onReal(t, func(b *bench, _ *redistest.Server) {
+		const held = 40
+		if err := b.client.Redis().XGroupCreateMkStream(b.Context(), "event_stream", "g", "0").Err(); err != nil {
+			b.Fatal(err)
+		}
+		b.addMany(held, "dead")
+		change, log := b.inTrouble()
+		var running, handled atomic.Int32
+		b.run(change, consumers.GroupOptions{
+			Name: "g", Events: []string{"ORDER"},
+			Handler: consumers.HandlerFunc(func(context.Context, *consumers.Delivery) error {
+				if running.Add(1) > 1 {
+					b.Error("an entry that may have killed its process was started beside another one")
+				}
+				time.Sleep(time.Millisecond)
+				running.Add(-1)
+				handled.Add(1)
+				return nil
+			}),
+		})
+		b.until("all are handled", func() bool { return handled.Load() == held && b.pending() == 0 })
+		if lines := log.FilterMessageSnippet("ended without a word").Len(); lines != 1 {
+			b.Errorf("%d lines say that entries are started alone, want 1", lines)
+		}
+	})
+}

@@ -19,6 +19,8 @@ const (
 	// readPauseMin and readPauseMax bound the pause after a read that failed.
 	readPauseMin = 100 * time.Millisecond
 	readPauseMax = time.Second
+	// suspectLine is how often a line says that what a dead process held is started one by one.
+	suspectLine = 10 * time.Second
 	// mostUnsettled is how many entries may wait for their ack before nothing more is taken in.
 	mostUnsettled = 5000
 )
@@ -99,8 +101,7 @@ func (r *runner) sweep(ctx context.Context, room int) (int, error) {
 	err = cmp.Or(r.admit(ctx, swept.Taken), err)
 	switch {
 	case len(swept.Taken) > 0 && swept.Taken[0].Suspect():
-		r.log.Warn("took over an entry whose last delivery ended without a word: it is started alone",
-			zap.String("id", swept.Taken[0].ID.String()), zap.Int("deliveries", swept.Taken[0].Deliveries))
+		r.logSuspect(swept.Taken[0])
 		for r.leases.Count() > 0 && ctx.Err() == nil {
 			r.awaitEmpty(ctx)
 		}
@@ -121,6 +122,18 @@ func (r *runner) awaitEmpty(ctx context.Context) {
 	case <-time.After(patience):
 	}
 	r.health.intake.beat()
+}
+
+// logSuspect says which entry may have killed its process. A process that dies leaves behind all that it held, so of those
+// that it had been handed once only one is named every suspectLine.
+func (r *runner) logSuspect(suspect stream.Delivery) {
+	now := time.Now()
+	if suspect.Deliveries <= 2 && now.Sub(r.suspectLogged) < suspectLine {
+		return
+	}
+	r.suspectLogged = now
+	r.log.Warn("took over an entry whose last delivery ended without a word: it is started alone",
+		zap.String("id", suspect.ID.String()), zap.Int("deliveries", suspect.Deliveries))
 }
 
 func (r *runner) logSwept(swept claim.Swept) {

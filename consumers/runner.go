@@ -48,7 +48,9 @@ type runner struct {
 
 	interrupted atomic.Bool // a renewal has failed: Redis was out of reach
 	mayHaveLost atomic.Bool // entries may stand under the consumer's name that are not in its hands
-	readNext    bool        // the next turn is a read's, even if a sweep is due
+	// These belong to the intake alone.
+	readNext      bool      // the next turn is a read's, even if a sweep is due
+	suspectLogged time.Time // when an entry was last said to be started alone
 
 	health health
 }
