@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"time"
 
 	"github.com/millrace/millrace/bench/internal/server"
 )
@@ -34,6 +35,7 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	p.command = exec.CommandContext(ctx, binary, Argument)
 	p.command.SysProcAttr = server.DieWithParent()
 	p.command.Stderr = &p.stderr
+	p.command.WaitDelay = time.Second // a process that the child had started may hold on to its standard error
 	in, err := p.command.StdinPipe()
 	if err != nil {
 		return nil, err

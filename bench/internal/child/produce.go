@@ -25,6 +25,7 @@ func produce(ctx context.Context, spec Spec, sys system.System, parent *parent) 
 	if err := parent.awaitGo(ctx); err != nil {
 		return Report{}, errors.Join(err, sender.Close())
 	}
+	exactPauses()
 	report := Report{Began: time.Now().Add(leadTime)}
 	late, err := schedule{
 		begin: report.Began, every: time.Second / time.Duration(spec.Rate), events: events(spec),

@@ -4,6 +4,7 @@ package round
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -17,24 +18,35 @@ type Results struct {
 	rounds []map[string]Measure
 }
 
-// Run measures each of names once in every round. Each round begins with another of them. It ends with the first error.
+// Run measures each of names once in every round. Each round begins with another of them. One that fails is left out from
+// then on, and out of the results; the error names all of those.
 func Run(
 	ctx context.Context, rounds int, names []string, measure func(ctx context.Context, round int, name string) (Measure, error),
 ) (*Results, error) {
-	results := &Results{names: names}
+	results := &Results{}
+	failed := map[string]error{}
 	for round := range rounds {
 		measures := map[string]Measure{}
 		for turn := range names {
 			name := names[(round+turn)%len(names)]
+			if failed[name] != nil || ctx.Err() != nil {
+				continue
+			}
 			measured, err := measure(ctx, round, name)
 			if err != nil {
-				return nil, fmt.Errorf("round %d, %s: %w", round+1, name, err)
+				failed[name] = fmt.Errorf("round %d, %s: %w", round+1, name, err)
 			}
 			measures[name] = measured
 		}
 		results.rounds = append(results.rounds, measures)
 	}
-	return results, nil
+	faults := []error{context.Cause(ctx)}
+	for _, name := range names {
+		if faults = append(faults, failed[name]); failed[name] == nil && ctx.Err() == nil {
+			results.names = append(results.names, name)
+		}
+	}
+	return results, errors.Join(faults...)
 }
 
 // Names lists what was measured, in the order in which it was named.

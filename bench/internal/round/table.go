@@ -18,8 +18,11 @@ type Table struct {
 // Add adds a row.
 func (t *Table) Add(cells ...string) { t.Rows = append(t.Rows, cells) }
 
-// Print writes the table to out.
+// Print writes the table to out, or nothing where it has no rows.
 func (t *Table) Print(out io.Writer) {
+	if len(t.Rows) == 0 {
+		return
+	}
 	fmt.Fprintf(out, "\n## %s\n", t.Title)
 	if t.Note != "" {
 		fmt.Fprintf(out, "%s\n", t.Note)
@@ -30,7 +33,7 @@ func (t *Table) Print(out io.Writer) {
 	}
 }
 
-// Figure writes the median: three digits that count, and thousands apart.
+// Figure writes the median with three digits that count.
 func (s Spread) Figure() string { return figure(s.Median) }
 
 // Ratio writes the median and, in brackets, the ends.
@@ -41,7 +44,7 @@ func (s Spread) Ratio() string {
 func figure(value float64) string {
 	switch {
 	case value >= 1000:
-		return thousands(int64(value + 0.5))
+		return Count(threeDigits(int(value + 0.5)))
 	case value >= 100:
 		return strconv.FormatFloat(value, 'f', 0, 64)
 	case value >= 10:
@@ -51,14 +54,18 @@ func figure(value float64) string {
 	}
 }
 
-// thousands rounds to three digits that count.
-func thousands(value int64) string {
-	unit := int64(1)
+// threeDigits rounds to three digits that count.
+func threeDigits(value int) int {
+	unit := 1
 	for value >= 1000*unit {
 		unit *= 10
 	}
-	value = (value + unit/2) / unit * unit
-	text := strconv.FormatInt(value, 10)
+	return (value + unit/2) / unit * unit
+}
+
+// Count writes a whole number that is not negative, with its thousands apart.
+func Count(value int) string {
+	text := strconv.Itoa(value)
 	for at := len(text) - 3; at > 0; at -= 3 {
 		text = text[:at] + "," + text[at:]
 	}

@@ -52,7 +52,9 @@ func AppendWord(to []byte, word string) []byte {
 
 // AppendXADD appends the command that adds event to stream: a plain XADD of its fields.
 func AppendXADD(to []byte, stream string, event order.Event) []byte {
+	var digits [20]byte
+	timestamp := order.Alias(strconv.AppendInt(digits[:0], event.Timestamp, 10))
 	return AppendCommand(to, "XADD", stream, "*",
 		"event", event.Name, "data", event.Data, "event_id", event.ID,
-		"timestamp", strconv.FormatInt(event.Timestamp, 10), "aggregate_id", event.AggregateID)
+		"timestamp", timestamp, "aggregate_id", event.AggregateID)
 }

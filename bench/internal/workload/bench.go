@@ -31,7 +31,7 @@ type Options struct {
 	Rounds int
 	// Quick makes everything small: a smoke test.
 	Quick bool
-	// Systems are the names of those to be measured; none means Millrace and the bare loops.
+	// Systems are the names of those to be measured; none means Millrace and the bare loops, and the peers with Peers.
 	Systems []string
 	// Peers measures the other libraries too.
 	Peers bool
@@ -72,10 +72,10 @@ func (b *Bench) size(full, quick int) int {
 	return full
 }
 
-// systems are those of the workload's that were asked for, with the peers where they were.
+// systems are those of own and of the peers that were asked for.
 func (b *Bench) systems(own ...string) []string {
 	names := own
-	if b.options.Peers {
+	if b.options.Peers || len(b.options.Systems) > 0 {
 		for _, peer := range system.Peers() {
 			names = append(names, peer.Name())
 		}

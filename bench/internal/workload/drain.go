@@ -20,10 +20,7 @@ func drain() Workload {
 				func(ctx context.Context, run *run) (round.Measure, error) {
 					return run.drain(ctx, child.Spec{Target: run.target(drainGroups, events), Events: events})
 				})
-			if err != nil {
-				return nil, err
-			}
-			return []round.Table{drainTable(results, events)}, nil
+			return []round.Table{drainTable(results, events)}, err
 		},
 	}
 }
@@ -51,7 +48,7 @@ func (r *run) drain(ctx context.Context, spec child.Spec) (round.Measure, error)
 
 func drainTable(results *round.Results, events int) round.Table {
 	table := round.Table{
-		Title: "Drain: " + count(events) + " stored events, 3 groups",
+		Title: "Drain: " + round.Count(events) + " stored events, 3 groups",
 		Columns: []string{
 			"system", "deliveries/s", "ratio to go-redis", "ratio to resp", "client CPU s per million",
 			"server CPU s per million", "peak RSS MB", "allocations per delivery",

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/millrace/millrace/bench/internal/child"
@@ -17,14 +18,15 @@ func publish() Workload {
 		About: "one client that publishes one by one, in batches of 100 and of 1,000",
 		Run: func(ctx context.Context, bench *Bench) ([]round.Table, error) {
 			var tables []round.Table
+			var faults []error
 			for _, batch := range []int{1, 100, 1000} {
 				table, err := bench.publish(ctx, batch)
-				if err != nil {
-					return tables, fmt.Errorf("batches of %d: %w", batch, err)
-				}
 				tables = append(tables, table)
+				if err != nil {
+					faults = append(faults, fmt.Errorf("batches of %d: %w", batch, err))
+				}
 			}
-			return tables, nil
+			return tables, errors.Join(faults...)
 		},
 	}
 }
@@ -36,10 +38,7 @@ func (b *Bench) publish(ctx context.Context, batch int) (round.Table, error) {
 	}
 	results, err := b.rounds(ctx, b.systems("millrace", baseline, ceiling),
 		func(ctx context.Context, run *run) (round.Measure, error) { return run.publish(ctx, events, batch) })
-	if err != nil {
-		return round.Table{}, err
-	}
-	return publishTable(results, batch), nil
+	return publishTable(results, batch), err
 }
 
 // publish measures a child that publishes; what it published is then handled, unmeasured, to check that all of it came.
@@ -75,7 +74,7 @@ func (r *run) publish(ctx context.Context, events, batch int) (round.Measure, er
 }
 
 func publishTable(results *round.Results, batch int) round.Table {
-	title := "Publish: one client, batches of " + count(batch)
+	title := "Publish: one client, batches of " + round.Count(batch)
 	if batch == 1 {
 		title = "Publish: one client, one call after the other"
 	}
