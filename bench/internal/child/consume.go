@@ -38,7 +38,8 @@ func consume(ctx context.Context, spec Spec, sys system.System, parent *parent) 
 	if err := <-ended; err != nil {
 		return report, fmt.Errorf("consume: %w", err)
 	}
-	report.Seen = consumer.seen.Account()
+	report.Seen, report.Slow = consumer.seen.Account(), consumer.slow.Account()
+	report.Starts = consumer.tries.last()
 	report.Latency = consumer.latency.quantiles()
 	return report, nil
 }
@@ -49,12 +50,23 @@ type consumer struct {
 	seen   *check.Seen
 	failed chan error   // the first fault of an event
 	last   atomic.Int64 // when an event was handled last, in nanoseconds; kept with Spec.Progress
+	// slow is what the slow groups have seen, which nobody waits for.
+	slow *check.Seen
 	// latency is nil without Spec.Latency.
 	latency *latency
+	// tries is nil without Spec.Starts.
+	tries *tries
 }
 
 func newConsumer(spec Spec) *consumer {
-	c := &consumer{spec: spec, seen: check.New(len(spec.Target.Groups), spec.Events), failed: make(chan error, 1)}
+	fast := len(spec.Target.Groups) - spec.Target.Slow
+	c := &consumer{
+		spec: spec, seen: check.New(fast, spec.Events), slow: check.New(spec.Target.Slow, spec.Events),
+		failed: make(chan error, 1),
+	}
+	if spec.Starts {
+		c.tries = newTries(spec)
+	}
 	if spec.Latency {
 		c.latency = newLatency(len(spec.Target.Groups), spec.WarmUp, spec.Events)
 	}
@@ -66,17 +78,45 @@ func (c *consumer) handle(group int, event order.Event) error {
 	if event.Name != order.Name || event.Data == "" {
 		return c.fail(fmt.Errorf("event %d came without its name or its data: %q", event.Sequence, event.Name))
 	}
-	if c.latency != nil {
-		c.latency.began(group, event)
+	if err := c.begin(group, event); err != nil {
+		return err
 	}
-	if c.spec.Work > 0 {
+	if c.spec.Work > 0 && c.works(group) {
 		time.Sleep(c.spec.Work)
 	}
 	if c.spec.Progress {
 		c.last.Store(time.Now().UnixNano())
 	}
-	c.seen.Saw(group, event.Sequence)
+	c.note(group, event.Sequence)
+	if c.spec.Hold {
+		select {}
+	}
 	return nil
+}
+
+// begin notes that a handling begins, and returns what it is to fail with.
+func (c *consumer) begin(group int, event order.Event) error {
+	if c.latency != nil {
+		c.latency.began(group, event)
+	}
+	if c.tries != nil {
+		return c.tries.began(event.Sequence)
+	}
+	return nil
+}
+
+// works tells whether handlings of the group take time: those of the slow groups, or all where there are none.
+func (c *consumer) works(group int) bool {
+	return c.spec.Target.Slow == 0 || c.spec.Target.IsSlow(group)
+}
+
+// note notes that the group has handled the event.
+func (c *consumer) note(group, sequence int) {
+	if fast := len(c.spec.Target.Groups) - c.spec.Target.Slow; group >= fast {
+		c.slow.Saw(group-fast, sequence)
+	} else {
+		c.seen.Saw(group, sequence)
+	}
 }
 
 func (c *consumer) fail(err error) error {

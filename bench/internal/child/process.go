@@ -66,6 +66,9 @@ func (p *Process) listen(out io.Reader) {
 	}
 }
 
+// PID is the number of its process.
+func (p *Process) PID() int { return p.command.Process.Pid }
+
 // Go has the child begin.
 func (p *Process) Go() error {
 	if _, err := io.WriteString(p.in, "go\n"); err != nil {

@@ -32,8 +32,15 @@ type Spec struct {
 	Events int
 	// DataBytes is the size of an event's data; zero is order.DefaultDataBytes.
 	DataBytes int
-	// Work is how long each handling takes.
+	// Work is how long each handling takes; where the target has slow groups, in those alone.
 	Work time.Duration
+	// Hold has no handling ever return: what the process holds goes on when it is killed.
+	Hold bool
+	// RetryMin and RetryMax have the first try of each event fail, to be repeated after a random time between the two; zero
+	// has none fail. One group, and Millrace alone.
+	RetryMin, RetryMax time.Duration
+	// Starts has a consumer of one group report when its last try of each event began.
+	Starts bool
 	// Batch is how many events are published at once; up to 1 it is one call after the other.
 	Batch int
 	// Rate is how many events a second the open loop sends.
@@ -55,8 +62,12 @@ type Report struct {
 	Began, Ended time.Time
 	// Usage is what the process used in that time.
 	Usage Usage
-	// Seen is what each group saw, also after Ended.
+	// Seen is what each group saw, also after Ended; the slow groups of the target are not among them.
 	Seen []check.Account
+	// Slow is what the slow groups saw.
+	Slow []check.Account
+	// Starts is, with Spec.Starts, when the last try of each event began, in nanoseconds since 1970, by sequence number.
+	Starts []int64
 	// Latency is, with Spec.Latency, from the time of publishing to the beginning of the handling, over all groups.
 	Latency Quantiles
 	// Late is how late the open loop sent its events.

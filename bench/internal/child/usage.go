@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/millrace/millrace/bench/internal/usage"
 )
 
 // Usage is what a process has used.
@@ -28,7 +28,7 @@ func takeUsage() (Usage, error) {
 	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	peak, err := peakRSS()
+	peak, err := usage.PeakRSS(os.Getpid())
 	return Usage{
 		CPU:     time.Duration(resources.Utime.Nano() + resources.Stime.Nano()),
 		Mallocs: memory.Mallocs, PeakRSS: peak, Goroutines: runtime.NumGoroutine(),
@@ -40,16 +40,4 @@ func (u Usage) since(earlier Usage) Usage {
 	u.CPU -= earlier.CPU
 	u.Mallocs -= earlier.Mallocs
 	return u
-}
-
-// peakRSS is VmHWM; unlike getrusage it does not know the process that this one was forked from.
-func peakRSS() (int64, error) {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, fmt.Errorf("ask for the peak of memory: %w", err)
-	}
-	_, line, _ := strings.Cut(string(status), "VmHWM:")
-	line, _, _ = strings.Cut(line, " kB")
-	kilobytes, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
-	return kilobytes << 10, err
 }

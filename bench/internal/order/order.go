@@ -63,7 +63,7 @@ func Many(count, dataBytes int) []Event {
 }
 
 func data(sequence, size int) string {
-	text := fmt.Sprintf(`{"order_id":%d,"customer":"c-%04d","total":"129.90","items":[{"sku":"A-1001","count":2}]`,
+	text := fmt.Sprintf(`{"order_id":%d,"customer":"c-%04d","total":"129.90","items":[{"product_id":1,"quantity":2}]`,
 		sequence, sequence%10000)
 	if room := size - len(text) - len(`,"note":""}`); room > 0 {
 		text += `,"note":"` + strings.Repeat("x", room) + `"`

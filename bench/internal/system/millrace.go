@@ -52,39 +52,55 @@ func streamEvent(event order.Event) stream.Event {
 
 // Consume runs a Set until ctx ends.
 func (Millrace) Consume(ctx context.Context, target Target, handle Handle) error {
+	return runSet(ctx, target, func(_ *stream.Client, group int) (consumers.Handler, error) {
+		return consumers.HandlerFunc(func(_ context.Context, delivery *consumers.Delivery) error {
+			event, err := millraceEvent(delivery)
+			if err != nil {
+				return err
+			}
+			return handle(group, event)
+		}), nil
+	})
+}
+
+// runSet runs a Set until ctx ends, in which each group has the handler that newHandler makes for it.
+func runSet(
+	ctx context.Context, target Target, newHandler func(client *stream.Client, group int) (consumers.Handler, error),
+) error {
 	client, err := stream.Open(stream.Options{URL: target.URL, Stream: target.Stream})
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	groups := make([]consumers.GroupOptions, len(target.Groups))
+	for number := range groups {
+		groups[number] = millraceGroup(target, number)
+		if groups[number].Handler, err = newHandler(client, number); err != nil {
+			return err
+		}
+	}
 	log, err := zap.NewProduction()
 	if err != nil {
 		return fmt.Errorf("make a logger: %w", err)
 	}
-	options := consumers.Options{Logger: log, Metrics: consumers.NewMetrics(prometheus.NewRegistry())}
-	set, err := consumers.NewSet(client, options, millraceGroups(target, handle)...)
+	set, err := consumers.NewSet(client, consumers.Options{
+		Lease: target.Lease, Logger: log, Metrics: consumers.NewMetrics(prometheus.NewRegistry()),
+	}, groups...)
 	if err != nil {
 		return err
 	}
 	return set.Run(ctx)
 }
 
-func millraceGroups(target Target, handle Handle) []consumers.GroupOptions {
-	groups := make([]consumers.GroupOptions, len(target.Groups))
-	for index, name := range target.Groups {
-		groups[index] = consumers.GroupOptions{
-			Name: name, Events: []string{order.Name}, From: stream.FromBeginning(),
-			Concurrency: target.Concurrency,
-			Handler: consumers.HandlerFunc(func(_ context.Context, delivery *consumers.Delivery) error {
-				event, err := millraceEvent(delivery)
-				if err != nil {
-					return err
-				}
-				return handle(index, event)
-			}),
-		}
+// millraceGroup is all but the handler.
+func millraceGroup(target Target, number int) consumers.GroupOptions {
+	options := consumers.GroupOptions{
+		Name: target.Groups[number], Events: []string{order.Name}, From: stream.FromBeginning(), Concurrency: target.Concurrency,
 	}
-	return groups
+	if target.IsSlow(number) {
+		options.Concurrency = 1
+	}
+	return options
 }
 
 // millraceEvent takes what Millrace has decoded into the event.

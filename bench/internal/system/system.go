@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"time"
 
 	"github.com/millrace/millrace/bench/internal/order"
 	"github.com/millrace/millrace/bench/internal/server"
@@ -40,6 +41,11 @@ type Target struct {
 	// Concurrency is how many handlings may run at once in each group; zero leaves it to what suits the system best (to
 	// Millrace's default, and inline in the bare loops).
 	Concurrency int
+	// Slow is how many of the groups, counted from the last, handle one event at a time, whatever Concurrency says; only
+	// Millrace heeds it.
+	Slow int
+	// Lease is how long a silent consumer keeps what it was handed, where the system knows leases; zero is its default.
+	Lease time.Duration
 	// Prompt asks systems that trade latency for throughput to hand events over as they come.
 	Prompt bool
 	// Events is how many events the run has. The control without a queue needs it; the others must not use it.
@@ -56,6 +62,9 @@ func NewTarget(url string, groups, events int) Target {
 	}
 	return target
 }
+
+// IsSlow tells whether the group with this index is one of the slow ones.
+func (t Target) IsSlow(group int) bool { return group >= len(t.Groups)-t.Slow }
 
 // Filler is a System whose backlog is not entries that plain XADDs of the fields make (order.Event's, see wire).
 type Filler interface {
