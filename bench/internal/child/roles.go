@@ -3,6 +3,7 @@ package child
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/pprof"
@@ -55,15 +56,11 @@ func events(spec Spec) []order.Event {
 // measure runs what is to be measured and puts times and usage into report.
 func measure(spec Spec, report *Report, run func() (ended time.Time, err error)) error {
 	if spec.CPUProfile != "" {
-		file, err := os.Create(spec.CPUProfile)
+		stop, err := profile(spec.CPUProfile)
 		if err != nil {
-			return fmt.Errorf("create the profile: %w", err)
-		}
-		defer file.Close()
-		if err := pprof.StartCPUProfile(file); err != nil {
 			return err
 		}
-		defer pprof.StopCPUProfile()
+		defer stop()
 	}
 	before, err := takeUsage()
 	if err != nil {
@@ -76,4 +73,19 @@ func measure(spec Spec, report *Report, run func() (ended time.Time, err error))
 	after, err := takeUsage()
 	report.Usage = after.since(before)
 	return err
+}
+
+// profile writes a profile until stop is called.
+func profile(path string) (stop func(), err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("create the profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("begin the profile: %w", err), file.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = file.Close() // a profile that is cut short does not open
+	}, nil
 }

@@ -39,7 +39,8 @@ func StartRedis(ctx context.Context) (*Redis, error) {
 		return nil, err
 	}
 	r := &Redis{address: net.JoinHostPort("127.0.0.1", port), dir: dir}
-	r.command = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", dir,
+	outlivesRun := context.WithoutCancel(ctx)
+	r.command = exec.CommandContext(outlivesRun, "redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", dir,
 		"--save", "", "--appendonly", "no", "--logfile", filepath.Join(dir, "log"))
 	r.command.SysProcAttr = DieWithParent()
 	if err := r.command.Start(); err != nil {

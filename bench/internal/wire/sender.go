@@ -18,19 +18,19 @@ type Append func(to []byte, event order.Event) []byte
 // reply that is a text or a status. Send is for one goroutine.
 type Sender struct {
 	connection net.Conn
-	append     Append
+	command    Append
 	buffer     []byte
 	sent       atomic.Int64
 	replies    chan error
 }
 
 // NewSender connects to the Redis URL address.
-func NewSender(ctx context.Context, address string, append Append) (*Sender, error) {
+func NewSender(ctx context.Context, address string, command Append) (*Sender, error) {
 	connection, err := Dial(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	s := &Sender{connection: connection, append: append, replies: make(chan error, 1)}
+	s := &Sender{connection: connection, command: command, replies: make(chan error, 1)}
 	go func() { s.replies <- s.readReplies() }()
 	return s, nil
 }
@@ -39,7 +39,7 @@ func NewSender(ctx context.Context, address string, append Append) (*Sender, err
 func (s *Sender) Send(events []order.Event) error {
 	s.buffer = s.buffer[:0]
 	for _, event := range events {
-		s.buffer = s.append(s.buffer, event)
+		s.buffer = s.command(s.buffer, event)
 	}
 	s.sent.Add(int64(len(events)))
 	if _, err := s.connection.Write(s.buffer); err != nil {

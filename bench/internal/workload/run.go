@@ -59,8 +59,8 @@ func (r *run) fill(ctx context.Context, spec child.Spec) error {
 	return err
 }
 
-// consumers are the children that share the groups of a run, and what the server had used when they began.
-type consumers struct {
+// crew are the children that share the groups of a run, and what the server had used when they began.
+type crew struct {
 	run       *run
 	spec      child.Spec
 	processes []*child.Process
@@ -85,9 +85,9 @@ func (r *run) consume(ctx context.Context, spec child.Spec, processes int) (*con
 
 // startConsumers starts as many processes, and has them begin when all of them are ready. The caller ends them with kill,
 // whether finish was called or not.
-func (r *run) startConsumers(ctx context.Context, spec child.Spec, processes int) (*consumers, error) {
+func (r *run) startConsumers(ctx context.Context, spec child.Spec, processes int) (*crew, error) {
 	spec.Role, spec.System, spec.Progress = child.RoleConsume, r.system.Name(), processes > 1
-	c := &consumers{run: r, spec: spec}
+	c := &crew{run: r, spec: spec}
 	for number := range processes {
 		spec.Target.Process, spec.Target.Processes = number, processes
 		spec.CPUProfile = ""
@@ -108,7 +108,7 @@ func (r *run) startConsumers(ctx context.Context, spec child.Spec, processes int
 	return c, nil
 }
 
-func (c *consumers) begin(ctx context.Context) error {
+func (c *crew) begin(ctx context.Context) error {
 	var err error
 	if c.cpuBefore, err = c.run.server.CPU(ctx); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (c *consumers) begin(ctx context.Context) error {
 }
 
 // kill ends what still runs.
-func (c *consumers) kill() {
+func (c *crew) kill() {
 	for _, process := range c.processes {
 		process.Kill()
 	}
@@ -130,7 +130,7 @@ func (c *consumers) kill() {
 
 // finish waits until every event is handled and acked, ends the consumers, and checks that every group got every event
 // exactly once. Where something never came it says what.
-func (c *consumers) finish(ctx context.Context) (*consumed, error) {
+func (c *crew) finish(ctx context.Context) (*consumed, error) {
 	handled := c.awaitHandled(ctx)
 	cpuAfter, err := c.run.server.CPU(ctx)
 	if err != nil {
@@ -154,7 +154,7 @@ func (c *consumers) finish(ctx context.Context) (*consumed, error) {
 }
 
 // awaitHandled waits until the consumers have handled everything between them.
-func (c *consumers) awaitHandled(ctx context.Context) error {
+func (c *crew) awaitHandled(ctx context.Context) error {
 	patience := c.run.patience
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not every event was handled within %v", patience))
 	defer cancel()
@@ -175,7 +175,7 @@ func (c *consumers) awaitHandled(ctx context.Context) error {
 }
 
 // end stops the consumers and returns what they report.
-func (c *consumers) end(ctx context.Context) ([]child.Report, error) {
+func (c *crew) end(ctx context.Context) ([]child.Report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, reportWithin, fmt.Errorf("it did not end within %v", reportWithin))
 	defer cancel()
 	for _, process := range c.processes {
