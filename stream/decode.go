@@ -2,10 +2,10 @@ package stream
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 )
 
 // DecodeOptions says how a group reads entries.
@@ -30,9 +30,11 @@ func (e *DecodeError) Error() string { return e.Reason + ": " + e.Hint }
 // Recipient is the one group that the entry is for, or "" for every group. It is looked at before anything else is
 // decoded, and an envelope's own `to` is not looked at: there it is mostly somebody's mail address.
 func Recipient(entry Entry) string {
-	for _, field := range entry.Fields {
-		if group := unquote(field.Value); field.Name == "to" && group != "" {
-			return group
+	for index := range entry.Fields {
+		if field := &entry.Fields[index]; field.Name == "to" && field.Value != "" {
+			if group := unquote(field.Value); group != "" {
+				return group
+			}
 		}
 	}
 	return ""
@@ -45,15 +47,17 @@ func Decode(entry Entry, options DecodeOptions) (Event, error) {
 	large := options.MaxBytes > 0 && entry.Size() > options.MaxBytes
 	fields := entry.Fields
 	chosen := choose(fields)
-	if chosen[placeName] == nil && !large { // no JSON is parsed before the size is known to be bearable
+	if chosen.fields[placeName] == nil && !large { // no JSON is parsed before the size is known to be bearable
 		if unwrapped, ok := unwrap(fields); ok {
 			fields = unwrapped
 			chosen = choose(fields)
 		}
 	}
 	event := chosen.facts(entry.ID, options.Unnamed)
-	if !large {
-		event.Data = chosen.data()
+	if large {
+		event.Data = []byte("{}")
+	} else {
+		event.Data = chosen.data(entry.shared)
 		event.Headers = chosen.headers(fields)
 	}
 	return event, faultOf(&event, large)
@@ -110,61 +114,111 @@ type spelling struct {
 	rank  int
 }
 
-var spellings = map[string]spelling{
-	"event": {placeName, 0}, "event_name": {placeName, 1}, "type": {placeName, 2}, "ce_type": {placeName, 3},
-	"data": {placeData, 0}, "payload": {placeData, 1},
-	"event_id": {placeID, 0}, "ce_id": {placeID, 1}, "id": {placeID, 2},
-	"timestamp": {placeTime, 0}, "created_at": {placeTime, 1}, "occurred_on": {placeTime, 2}, "time": {placeTime, 3},
-	"aggregate_id": {placeAggregate, 0}, "key": {placeAggregate, 1}, "subject": {placeAggregate, 2},
-	"to":          {placeTo, 0},
-	"replay_of":   {placeReplayOf, 0},
-	"traceparent": {placeTraceParent, 0},
+// spellingOf tells what a field called name means, if anything.
+func spellingOf(name string) (spelling, bool) {
+	switch name {
+	case "event":
+		return spelling{placeName, 0}, true
+	case "event_name":
+		return spelling{placeName, 1}, true
+	case "type":
+		return spelling{placeName, 2}, true
+	case "ce_type":
+		return spelling{placeName, 3}, true
+	case "data":
+		return spelling{placeData, 0}, true
+	case "payload":
+		return spelling{placeData, 1}, true
+	case "event_id":
+		return spelling{placeID, 0}, true
+	case "ce_id":
+		return spelling{placeID, 1}, true
+	case "id":
+		return spelling{placeID, 2}, true
+	case "timestamp":
+		return spelling{placeTime, 0}, true
+	case "created_at":
+		return spelling{placeTime, 1}, true
+	case "occurred_on":
+		return spelling{placeTime, 2}, true
+	case "time":
+		return spelling{placeTime, 3}, true
+	case "aggregate_id":
+		return spelling{placeAggregate, 0}, true
+	case "key":
+		return spelling{placeAggregate, 1}, true
+	case "subject":
+		return spelling{placeAggregate, 2}, true
+	case "to":
+		return spelling{placeTo, 0}, true
+	case "replay_of":
+		return spelling{placeReplayOf, 0}, true
+	case "traceparent":
+		return spelling{placeTraceParent, 0}, true
+	default:
+		return spelling{}, false
+	}
 }
 
-// selection holds, for each place, the field that fills it, or nil.
-type selection [places]*Field
+// selection holds, for each place, the field that fills it, or nil, and the rank of that field's spelling.
+type selection struct {
+	fields [places]*Field
+	ranks  [places]int
+	time   time.Time
+}
 
 // choose finds for each place the field with the best spelling, and among those of one spelling the first that says
 // something: empty values are PHP's null and false.
 func choose(fields []Field) selection {
 	var chosen selection
-	cloudEvent := slices.ContainsFunc(fields, isCloudEvent)
+	cloudEvent := false
 	for index := range fields {
 		field := &fields[index]
-		known, ok := spellings[field.Name]
-		if !ok || !says(field.Value, known.place) || field.Name == "id" && !cloudEvent {
-			continue
+		cloudEvent = cloudEvent || isCloudEvent(field.Name)
+		known, ok := spellingOf(field.Name)
+		if ok && field.Value != "" && chosen.wants(known) {
+			chosen.offer(field, known)
 		}
-		if best := chosen[known.place]; best == nil || known.rank < spellings[best.Name].rank {
-			chosen[known.place] = field
-		}
+	}
+	if id := chosen.fields[placeID]; id != nil && id.Name == "id" && !cloudEvent {
+		chosen.fields[placeID] = nil // the order's
 	}
 	return chosen
 }
 
-// isCloudEvent tells whether field makes a bare `id` the event's: otherwise that is mostly the order's.
-func isCloudEvent(field Field) bool {
-	return field.Name == "specversion" || strings.HasPrefix(field.Name, "ce_")
+// wants tells whether the place is free or filled by a worse spelling.
+func (s *selection) wants(known spelling) bool {
+	return s.fields[known.place] == nil || known.rank < s.ranks[known.place]
 }
 
-// says tells whether value can fill the place; a timestamp that cannot be read stays a header.
-func says(value string, at place) bool {
-	switch at {
+// offer puts field in its place, if its value can fill it; a timestamp that cannot be read stays a header.
+func (s *selection) offer(field *Field, known spelling) {
+	switch known.place {
 	case placeName, placeTo:
-		return unquote(value) != ""
+		if unquote(field.Value) == "" {
+			return
+		}
 	case placeTime:
-		_, ok := parseTime(value)
-		return ok
+		at, ok := parseTime(field.Value)
+		if !ok {
+			return
+		}
+		s.time = at
 	default:
-		return value != ""
 	}
+	s.fields[known.place], s.ranks[known.place] = field, known.rank
+}
+
+// isCloudEvent tells whether a field called name makes a bare `id` the event's: otherwise that is mostly the order's.
+func isCloudEvent(name string) bool {
+	return name == "specversion" || strings.HasPrefix(name, "ce_")
 }
 
 func (s *selection) text(at place) string {
-	if s[at] == nil {
+	if s.fields[at] == nil {
 		return ""
 	}
-	return s[at].Value
+	return s.fields[at].Value
 }
 
 // facts is the event without Data and Headers.
@@ -172,8 +226,7 @@ func (s *selection) facts(id ID, unnamed string) Event {
 	event := Event{
 		Name:        unquote(s.text(placeName)),
 		ID:          s.text(placeID),
-		Data:        []byte("{}"),
-		Time:        id.Time().UTC(),
+		Time:        s.time,
 		AggregateID: s.text(placeAggregate),
 		To:          unquote(s.text(placeTo)),
 		ReplayOf:    s.text(placeReplayOf),
@@ -185,17 +238,23 @@ func (s *selection) facts(id ID, unnamed string) Event {
 	if event.ID == "" {
 		event.ID = id.String()
 	}
-	if at, ok := parseTime(s.text(placeTime)); ok {
-		event.Time = at
+	if s.fields[placeTime] == nil {
+		event.Time = id.Time().UTC()
 	}
 	return event
 }
 
-func (s *selection) data() []byte {
-	if s[placeData] == nil {
+// data is the payload: a part of the reply where the fields are shared with it, and otherwise a copy, since a string may
+// stand in memory that nobody can write to.
+func (s *selection) data(shared bool) []byte {
+	switch value := s.text(placeData); {
+	case value == "":
 		return []byte("{}")
+	case shared:
+		return unsafe.Slice(unsafe.StringData(value), len(value))
+	default:
+		return []byte(value)
 	}
-	return []byte(s[placeData].Value)
 }
 
 // headers are the fields that fill no place: unknown ones, also empty, and those that lost to a better spelling. Of
@@ -220,11 +279,11 @@ func (s *selection) headers(fields []Field) map[string]string {
 
 // took tells whether field, or a field of the same name, fills a place, or would if it were not empty.
 func (s *selection) took(field *Field) bool {
-	known, ok := spellings[field.Name]
+	known, ok := spellingOf(field.Name)
 	if !ok {
 		return false
 	}
-	best := s[known.place]
+	best := s.fields[known.place]
 	return field.Value == "" || best != nil && best.Name == field.Name
 }
 

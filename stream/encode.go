@@ -84,7 +84,7 @@ func checkHeaders(headers map[string]string) error {
 		return fmt.Errorf("%d headers: at most %d are allowed", len(headers), maxHeaders)
 	}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		if _, known := spellings[name]; known {
+		if _, known := spellingOf(name); known {
 			return fmt.Errorf("header %q: a field of this name has a meaning of its own; choose another name", name)
 		}
 	}

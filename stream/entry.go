@@ -10,6 +10,8 @@ type Field struct {
 type Entry struct {
 	ID     ID
 	Fields []Field
+	// shared tells that the fields are parts of the reply that brought them, which Decode hands on without copying it.
+	shared bool
 }
 
 // Get returns the value of the first field called name that is not empty, and "" where there is none. PHP's null and

@@ -49,7 +49,7 @@ func namedObject(field Field) (map[string]json.RawMessage, bool) {
 }
 
 func isNameKey(key string) bool {
-	known, ok := spellings[key]
+	known, ok := spellingOf(key)
 	return ok && known.place == placeName
 }
 
@@ -75,10 +75,10 @@ func membersAsFields(members map[string]json.RawMessage, whole string) []Field {
 
 // fitsField tells whether a member can stand as a field: a known one as text or number, the name as text alone.
 func fitsField(key string, value json.RawMessage, withHeaders bool) bool {
-	known, ok := spellings[key]
+	known, ok := spellingOf(key)
 	switch {
 	case !ok || known.place == placeData:
-		return withHeaders || isCloudEvent(Field{Name: key})
+		return withHeaders || isCloudEvent(key)
 	case known.place == placeName:
 		return value[0] == '"'
 	default:

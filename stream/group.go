@@ -1,12 +1,9 @@
 package stream
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Group is one consumer of one consumer group: what a process reads, acks, renews, releases and sweeps with. Every call
@@ -17,6 +14,8 @@ type Group struct {
 	name     string
 	consumer string
 	lease    time.Duration
+	// replyBytes is how long the last reply to a read was that brought entries.
+	replyBytes atomic.Int64
 }
 
 // Group returns the consumer called consumer of the group called name. Two processes must never share a consumer's name.
@@ -39,33 +38,6 @@ func (g *Group) Consumer() string { return g.consumer }
 
 // Lease is how long the consumer keeps what it was handed without renewing it.
 func (g *Group) Lease() time.Duration { return g.lease }
-
-// Read hands new entries to the consumer, at most count of them (XREADGROUP). It waits for the first one up to block,
-// which is capped at MaxBlock; zero or less does not wait. No entry is no error.
-//
-// An end of ctx is seen before the read is sent and not during it: cutting a blocked read short would lose what the
-// server has just handed over. After an error that may have happened as well, and Adopt takes it up.
-func (g *Group) Read(ctx context.Context, count int, block time.Duration) ([]Delivery, error) {
-	args := make([]any, 0, 11)
-	args = append(args, "XREADGROUP", "GROUP", g.name, g.consumer, "COUNT", count)
-	if block >= time.Millisecond {
-		args = append(args, "BLOCK", min(block, MaxBlock).Milliseconds())
-	}
-	args = append(args, "STREAMS", g.client.keys.Stream(), ">")
-	sent := time.Now()
-	reply, err := g.client.readBlocked(ctx, len(args)-2, args...).Result()
-	if errors.Is(err, redis.Nil) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, g.failed("read", err)
-	}
-	deliveries, err := parseRead(reply, sent.Add(g.lease))
-	if err != nil {
-		return nil, g.failed("read", err)
-	}
-	return deliveries, nil
-}
 
 // settleKeys are the keys that every script takes which may write a dead letter.
 func (g *Group) settleKeys() []string {

@@ -19,13 +19,12 @@ type ID struct {
 // ParseID reads an ID as Redis prints it, `1763700000000-0`. The sequence may be missing and is zero then. Anything
 // else, `$`, `>` and `-` included, is an error.
 func ParseID(text string) (ID, error) {
-	ms, seq, hasSeq := strings.Cut(text, "-")
-	id := ID{}
-	var err error
-	if id.Ms, err = parseDigits(ms); err == nil && hasSeq {
-		id.Seq, err = parseDigits(seq)
+	ms, rest, ok := cutNumber(text)
+	id := ID{Ms: ms}
+	if seq, hasSeq := strings.CutPrefix(rest, "-"); ok && hasSeq {
+		id.Seq, rest, ok = cutNumber(seq)
 	}
-	if err != nil {
+	if !ok || rest != "" {
 		return ID{}, fmt.Errorf("%q is no entry ID: expected milliseconds-sequence, such as 1763700000000-0", text)
 	}
 	return id, nil
@@ -33,10 +32,25 @@ func ParseID(text string) (ID, error) {
 
 // parseDigits is ParseUint without the leniency: Redis takes no sign and no underscore in an ID.
 func parseDigits(text string) (uint64, error) {
-	if text == "" || strings.Trim(text, "0123456789") != "" {
+	number, rest, ok := cutNumber(text)
+	if !ok || rest != "" {
 		return 0, strconv.ErrSyntax
 	}
-	return strconv.ParseUint(text, 10, 64)
+	return number, nil
+}
+
+// cutNumber reads the digits at the beginning of text. It is not ok where there are none or too many for 64 bits.
+func cutNumber(text string) (number uint64, rest string, ok bool) {
+	const most, lastDigit = math.MaxUint64 / 10, math.MaxUint64 % 10
+	index := 0
+	for ; index < len(text) && text[index] >= '0' && text[index] <= '9'; index++ {
+		digit := uint64(text[index] - '0')
+		if number > most || number == most && digit > lastDigit {
+			return 0, text, false
+		}
+		number = 10*number + digit
+	}
+	return number, text[index:], index > 0
 }
 
 // IDAt is the first ID that an entry added at t can have.
