@@ -78,6 +78,10 @@ func (k Keys) Published(event, eventID string) string {
 	return k.prefix + "published:" + eventKey(event, eventID)
 }
 
+// PublishedBatch is the key of the marker that makes publishing events together safe to repeat: digest stands for all that
+// they hold.
+func (k Keys) PublishedBatch(digest string) string { return k.prefix + "published-batch:" + digest }
+
 // Of is the key of what a kind of handler keeps for an event under a key of its own, such as `{stock}:reserved:...`: word
 // says what it is.
 func (k Keys) Of(word, event, eventID string) string {

@@ -19,6 +19,7 @@ func TestKeys(t *testing.T) {
 		"sweep:g":                   func(k Keys) string { return k.Sweep("g") },
 		"done:g:E:1":                func(k Keys) string { return k.Done("g", "E", "1") },
 		"published:E:1":             func(k Keys) string { return k.Published("E", "1") },
+		"published-batch:0f":        func(k Keys) string { return k.PublishedBatch("0f") },
 		"reserved:E:1":              func(k Keys) string { return k.Of("reserved", "E", "1") },
 		"published:a%3Ab%25:c:d%":   func(k Keys) string { return k.Published("a:b%", "c:d%") },
 		"published:E:" + long[:128]: func(k Keys) string { return k.Published("E", long[:128]) },
@@ -107,7 +108,7 @@ func TestKeysShareASlot(t *testing.T) {
 		want := server.CLI("cluster", "keyslot", stream)
 		for _, key := range []string{
 			keys.Dead("g"), keys.Attempts("g"), keys.Groups(), keys.Consumers("g"), keys.Sweep("g"),
-			keys.Done("g", "{x}", "{y}"), keys.Published("{x}", "{y}"),
+			keys.Done("g", "{x}", "{y}"), keys.Published("{x}", "{y}"), keys.PublishedBatch("0f"),
 		} {
 			if got := server.CLI("cluster", "keyslot", key); got != want {
 				t.Errorf("key %q is in slot %s, the stream %q in %s", key, got, stream, want)

@@ -309,23 +309,44 @@ func TestPublishErrorsInPlainWords(t *testing.T) {
 			server := redistest.Start(t)
 			client := open(t, server.URL())
 			test.set(server)
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-			defer cancel()
-			_, err := client.Publish(ctx, Event{Name: "E", ID: "order-1", Data: []byte("SECRET")}, PublishOptions{})
-			for _, word := range append(test.words, "publish E", "order-1") {
-				if err == nil || !strings.Contains(err.Error(), word) {
-					t.Errorf("Publish: error %v, want one with %q", err, word)
-				}
-			}
-			if err != nil && strings.Contains(err.Error(), "SECRET") {
-				t.Errorf("Publish: error %v repeats the data", err)
-			}
+			event := Event{Name: "E", ID: "order-1", Data: []byte("SECRET")}
+			err := within(t, 500*time.Millisecond, func(ctx context.Context) error {
+				_, err := client.Publish(ctx, event, PublishOptions{})
+				return err
+			})
+			checkWords(t, "Publish", err, append(test.words, "publish E", "order-1"))
+			err = within(t, 500*time.Millisecond, func(ctx context.Context) error {
+				_, err := client.PublishBatch(ctx, []Event{event}, PublishOptions{})
+				return err
+			})
+			checkWords(t, "PublishBatch", err, append(test.words, "publish events[0:1] of 1"))
 			if name != "no password" {
 				if exists := server.CLI("exists", "{event_stream}:published:E:order-1"); exists != "0" {
 					t.Errorf("EXISTS of the marker of an event that was refused = %s, want 0", exists)
 				}
 			}
 		})
+	}
+}
+
+// within runs call with a context that ends after limit.
+func within(t *testing.T, limit time.Duration, call func(context.Context) error) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	return call(ctx)
+}
+
+// checkWords checks that err has all words and does not repeat the data.
+func checkWords(t *testing.T, call string, err error, words []string) {
+	t.Helper()
+	for _, word := range words {
+		if err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("%s: error %v, want one with %q", call, err, word)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "SECRET") {
+		t.Errorf("%s: error %v repeats the data", call, err)
 	}
 }
 

@@ -6,6 +6,7 @@ func ScriptTexts() []string {
 	programs := []script{
 		all.ack, all.adopt, all.begin, all.ensure, all.giveUp, all.leave, all.release, all.renew, all.sweep,
 		all.entryIDs, all.findDead, all.findRepeats, all.inspect, all.requeue, all.trim, all.publish,
+		all.publishBatch,
 	}
 	texts := make([]string, len(programs))
 	for i, program := range programs {

@@ -20,7 +20,7 @@ type scripts struct {
 
 	entryIDs, findDead, findRepeats, inspect, requeue, trim script
 
-	publish script
+	publish, publishBatch script
 }
 
 // loadScripts reads the embedded files. To add a script: a field above, a line here, and one in ScriptTexts.
@@ -43,7 +43,8 @@ func loadScripts() scripts {
 		requeue:     newScript("requeue"),
 		trim:        newScript("common", "ids", "trim"),
 
-		publish: newScript("publish"),
+		publish:      newScript("publish"),
+		publishBatch: newScript("publish_batch"),
 	}
 }
 
