@@ -2,7 +2,6 @@ package stream
 
 import (
 	"fmt"
-	"sync/atomic"
 	"time"
 )
 
@@ -14,8 +13,6 @@ type Group struct {
 	name     string
 	consumer string
 	lease    time.Duration
-	// replyBytes is how long the last reply to a read was that brought entries.
-	replyBytes atomic.Int64
 }
 
 // Group returns the consumer called consumer of the group called name. Two processes must never share a consumer's name.

@@ -1,8 +1,11 @@
 package stream
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,113 +23,155 @@ func (g *Group) Read(ctx context.Context, count int, block time.Duration) ([]Del
 		words = append(words, "BLOCK", min(block, MaxBlock).Milliseconds())
 	}
 	words = append(words, "STREAMS", g.client.keys.Stream(), ">")
-	sent := time.Now()
-	deliveries, err := g.read(ctx, words, sent.Add(g.lease))
+	deliveries, err := g.client.readDeliveries(ctx, words, time.Now().Add(g.lease))
 	if err != nil {
 		return nil, g.failed("read", err)
 	}
 	return deliveries, nil
 }
 
-// read reads the reply in place. A Redis Cluster's client cannot do that: it has to see a redirection as an error.
-func (g *Group) read(ctx context.Context, words []any, leaseEnds time.Time) ([]Delivery, error) {
-	server, isSingle := g.client.read.(*redis.Client)
-	if !isSingle {
-		reply, err := g.client.readBlocked(ctx, len(words)-2, words...).Result()
-		if errors.Is(err, redis.Nil) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		return parseRead(reply, leaseEnds)
+// readDeliveries sends an XREADGROUP a single time. A Redis Cluster's client has to see a redirection as an error, and so
+// reads a typed reply; every other one has its reply read in place.
+func (c *Client) readDeliveries(ctx context.Context, words []any, leaseEnds time.Time) ([]Delivery, error) {
+	server, isSingle := c.read.(*redis.Client)
+	if isSingle {
+		return readInPlace(ctx, server, words, leaseEnds)
 	}
-	reply, err := readFrame(ctx, server, int(g.replyBytes.Load()), words...)
-	if err != nil || reply.isNil() {
+	reply, err := c.readBlocked(ctx, len(words)-2, words...).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	g.replyBytes.Store(int64(len(reply.bytes)))
-	return reply.deliveries(leaseEnds)
+	return parseRead(reply, leaseEnds)
 }
 
-// isNil tells whether the reply is nil: there is no entry.
-func (f *frame) isNil() bool {
-	return string(f.bytes) == "*-1\r\n" || string(f.bytes) == "$-1\r\n"
+func readInPlace(ctx context.Context, server *redis.Client, words []any, leaseEnds time.Time) ([]Delivery, error) {
+	const head = 64 // bytes, more than stand before the stream's name
+	reply := &readReply{elements: elements{chunk: make([]byte, 0, head)}, leaseEnds: leaseEnds}
+	switch err := server.Process(ctx, redis.NewRawWriteToCmd(ctx, reply, words...)); {
+	case errors.Is(err, errReplyRead):
+		return reply.deliveries, nil
+	case err != nil:
+		return nil, err
+	case reply.isNil():
+		return nil, nil
+	default:
+		reply.parse()
+		return reply.deliveries, reply.err
+	}
 }
 
-// deliveries reads the reply of XREADGROUP for one stream, [[stream, [[ID, [name, value...]]...]]], in place.
-func (f *frame) deliveries(leaseEnds time.Time) ([]Delivery, error) {
-	reply := cursor{frame: f.bytes}
-	if reply.list() != 1 || reply.list() != 2 {
-		return nil, errUnexpectedReply
+// readReply is the reply to an XREADGROUP of one stream: [[stream, [[ID, [name, value...]]...]]], or nil. It is what a
+// redis.RawWriteToCmd writes to, which leaves the connection, its timeouts and its pool to the library, but not the
+// reading: that costs the library some 26 allocations an entry where the reply is typed and 11 where it is written.
+type readReply struct {
+	elements
+	leaseEnds  time.Time
+	deliveries []Delivery
+	fields     []Field // room for the fields of several deliveries
+}
+
+// errReplyRead ends the library's reading of a reply that ReadFrom has read to its end. Being one of Redis' errors, it
+// leaves the connection in the pool.
+var errReplyRead = answeredError("the reply was read to its end")
+
+// Write takes what stands before a bulk string. An error frame becomes an error here, where the library still sees it and
+// drops a connection to a server that is read-only or has moved.
+func (r *readReply) Write(piece []byte) (int, error) {
+	if text, isError := bytes.CutPrefix(piece, []byte("-")); isError && len(r.chunk) == 0 {
+		return 0, answeredError(string(text))
 	}
-	reply.text() // the stream's name
-	count := reply.list()
-	if count < 0 {
-		return nil, errUnexpectedReply
-	}
-	deliveries := make([]Delivery, count)
-	fields := make([]Field, 0, max(0, f.contents-1-count)/2)
-	for index := range deliveries {
-		first := len(fields)
-		delivery := &deliveries[index]
-		delivery.ID, fields = reply.entry(fields)
-		delivery.Fields = fields[first:len(fields):len(fields)]
-		delivery.shared = true
-		delivery.Deliveries, delivery.LeaseEnds = 1, leaseEnds
-		if reply.broken {
-			return nil, errUnexpectedReply
+	r.chunk = append(r.chunk, piece...)
+	return len(piece), nil
+}
+
+// ReadFrom takes a bulk string. The library limits its reader to it (io.CopyN). Where that is a buffered one, the first
+// call takes the whole rest of the reply from behind the limit, which Redis follows by nothing before it is asked again.
+// An error of parse makes the library drop the connection: nobody knows where its next reply begins.
+func (r *readReply) ReadFrom(text io.Reader) (int64, error) {
+	if limited, isLimited := text.(*io.LimitedReader); isLimited {
+		if source, isBuffered := limited.R.(*bufio.Reader); isBuffered {
+			return 0, r.readRest(source)
 		}
 	}
-	return deliveries, nil
+	whole := bytes.NewBuffer(r.chunk)
+	read, err := whole.ReadFrom(text)
+	r.chunk = whole.Bytes()
+	return read, err
 }
 
-// cursor reads the elements of a frame one after the other. Once it has met another one than was asked for it is broken,
-// and stays so.
-type cursor struct {
-	frame  []byte
-	at     int
-	broken bool
+func (r *readReply) readRest(source *bufio.Reader) error {
+	const least = 512
+	r.source = source
+	r.chunk = append(make([]byte, 0, len(r.chunk)+max(source.Buffered(), least)), r.chunk...)
+	if r.parse(); r.err != nil {
+		return r.err
+	}
+	return errReplyRead
 }
 
-// entry reads an entry, [ID, [name, value...]], and appends its fields. One whose fields are gone has nil in their place.
-func (c *cursor) entry(fields []Field) (ID, []Field) {
-	if c.list() != 2 {
-		c.broken = true
-	}
-	id, err := ParseID(c.text())
-	if err != nil {
-		c.broken = true
-	}
-	size := c.list()
-	if size > 0 && size%2 != 0 {
-		c.broken = true
-	}
-	for ; size > 0 && !c.broken; size -= 2 {
-		fields = append(fields, Field{Name: c.text(), Value: c.text()})
-	}
-	return id, fields
+func (r *readReply) isNil() bool {
+	return string(r.chunk) == "*-1\r\n" || string(r.chunk) == "$-1\r\n"
 }
 
-// list reads the head of a list and returns how many elements it has, or -1 for nil.
-func (c *cursor) list() int {
-	return c.next(true).length
+// parse reads the deliveries.
+func (r *readReply) parse() {
+	const likely = 1000 // at most so many entries are read at once
+	streams, pair := r.list(), r.list()
+	r.text() // the stream's name
+	entries := r.list()
+	if streams != 1 || pair != 2 || entries < 0 {
+		r.refuse()
+	}
+	r.deliveries = make([]Delivery, 0, min(max(entries, 0), likely))
+	for left := entries; left > 0 && r.err == nil; left-- {
+		r.deliveries = append(r.deliveries, Delivery{Entry: r.entry(left), Deliveries: 1, LeaseEnds: r.leaseEnds})
+	}
+	if r.err == nil && r.at != len(r.chunk) {
+		r.refuse()
+	}
 }
 
-func (c *cursor) text() string {
-	content := c.next(false)
-	if content.length <= 0 {
-		return ""
+func (r *readReply) refuse() {
+	if r.err == nil {
+		r.err = errUnexpectedReply
 	}
-	return text(c.frame[content.start : content.start+content.length])
 }
 
-func (c *cursor) next(list bool) element {
-	head, ok := headAt(c.frame, c.at)
-	if !ok || c.broken || head.isList != list || head.end == 0 || head.end > len(c.frame) {
-		c.broken = true
-		return element{}
+// entry reads [ID, [name, value...]], the first of so many that are left. Where somebody has deleted the entry, nil stands
+// in the place of its fields.
+func (r *readReply) entry(left int) Entry {
+	if r.list() != 2 {
+		r.refuse()
 	}
-	c.at = head.end
-	return head
+	id, err := ParseID(r.text())
+	size := r.list()
+	if err != nil || size > 0 && size%2 != 0 {
+		r.refuse()
+	}
+	r.makeRoom(size/2, left)
+	for ; size > 0 && r.err == nil; size -= 2 {
+		r.fields = append(r.fields, Field{Name: r.text(), Value: r.text()})
+	}
+	count := len(r.fields)
+	entry := Entry{ID: id, Fields: r.fields[:count:count], shared: true}
+	r.fields = r.fields[count:]
+	return entry
 }
+
+// makeRoom sees to room for the fields of an entry, and where there is none makes it for all entries that are left, as if
+// each had as many.
+func (r *readReply) makeRoom(fields, left int) {
+	const most = 4 << 10
+	if cap(r.fields) < fields {
+		r.fields = make([]Field, 0, min(fields*left, most))
+	}
+}
+
+// answeredError is the error that the library makes of an error frame's text. redis.IsLoadingError and its like look for
+// its type, which has no other name outside of the library than that of redis.Nil's.
+func answeredError(text string) error { return like(redis.Nil, text) }
+
+func like[E ~string](_ E, text string) E { return E(text) }

@@ -1,0 +1,117 @@
+package stream
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"unsafe"
+)
+
+const (
+	firstChunk   = 4 << 10
+	largestChunk = 64 << 10
+)
+
+// elements reads a reply of lists and bulk strings, one after the other (RESP2, "Redis serialization protocol
+// specification"). Strings are parts of the chunks into which the reply is read; nothing writes to those again, and one
+// string keeps only its own chunk in memory. After the first error, which stays in err, everything reads as empty.
+type elements struct {
+	source *bufio.Reader // what the rest of the reply comes from; nil where it has all come
+	chunk  []byte
+	at     int // where in chunk the next element begins
+	err    error
+}
+
+// list reads the head of a list and returns how many elements follow, or -1 for nil. That is what the reply says of
+// itself: no memory may be set aside for more than has come.
+func (e *elements) list() int {
+	length, size := e.head('*')
+	e.at += size
+	return length
+}
+
+// text reads a bulk string; nil reads as "".
+func (e *elements) text() string {
+	length, size := e.head('$')
+	if length < 0 {
+		e.at += size
+		return ""
+	}
+	end := size + length + len("\r\n")
+	for e.err == nil && e.at+end > len(e.chunk) {
+		e.more()
+	}
+	if e.err != nil {
+		return ""
+	}
+	element := e.chunk[e.at : e.at+end]
+	if element[end-2] != '\r' || element[end-1] != '\n' {
+		e.err = errUnexpectedReply
+	}
+	e.at += end
+	return textOf(element[size : size+length])
+}
+
+// head reads the first line of the next element, which must begin with kind, but leaves it where it is. It returns the
+// length that the line tells and its own size.
+func (e *elements) head(kind byte) (length, size int) {
+	for e.err == nil {
+		var ok bool
+		if length, size, ok = readHead(e.chunk[e.at:], kind); !ok {
+			e.err = errUnexpectedReply
+		} else if size > 0 {
+			return length, size
+		} else {
+			e.more()
+		}
+	}
+	return 0, 0
+}
+
+// readHead reads a line of kind and a number of at most nine digits, or -1 for nil. size is 0 where the line has not come
+// to its end yet.
+func readHead(text []byte, kind byte) (length, size int, ok bool) {
+	const digits = 9
+	index := 1
+	for index < len(text) && index <= digits && text[index]-'0' <= 9 {
+		length = 10*length + int(text[index]-'0')
+		index++
+	}
+	switch {
+	case len(text) > 0 && text[0] != kind:
+		return 0, 0, false
+	case index+1 < len(text) && text[index] == '\r' && text[index+1] == '\n' && index > 1:
+		return length, index + 2, true
+	case len(text) >= len("$-1\r\n"):
+		return -1, len("$-1\r\n"), string(text[1:5]) == "-1\r\n"
+	default:
+		return 0, 0, true
+	}
+}
+
+// more waits for more of the reply. Where the chunk is full, what stands in it of the next element moves to a new one.
+func (e *elements) more() {
+	if e.source == nil {
+		e.err = errUnexpectedReply
+		return
+	}
+	if len(e.chunk) == cap(e.chunk) {
+		rest := e.chunk[e.at:]
+		size := max(min(2*len(e.chunk), largestChunk), 2*len(rest), firstChunk)
+		e.chunk, e.at = append(make([]byte, 0, size), rest...), 0
+	}
+	read, err := e.source.Read(e.chunk[len(e.chunk):cap(e.chunk)])
+	e.chunk = e.chunk[:len(e.chunk)+read]
+	switch {
+	case read > 0:
+	case errors.Is(err, io.EOF):
+		e.err = io.ErrUnexpectedEOF
+	default:
+		e.err = err
+	}
+}
+
+// textOf returns bytes as a string without copying them. They must never be written to again.
+func textOf(bytes []byte) string {
+	return unsafe.String(unsafe.SliceData(bytes), len(bytes))
+}
