@@ -101,12 +101,18 @@ func (a *Account) Merge(other Account) {
 	a.Foreign += other.Foreign
 }
 
-// Fault returns an error that says what is wrong where the group did not see each of the expected events exactly once.
-func (a *Account) Fault(expected int) error {
+// Count is how many events the group has seen, repeats left out.
+func (a *Account) Count() int {
 	seen := 0
 	for _, word := range a.Bitmap {
 		seen += bits.OnesCount64(word)
 	}
+	return seen
+}
+
+// Fault returns an error that says what is wrong where the group did not see each of the expected events exactly once.
+func (a *Account) Fault(expected int) error {
+	seen := a.Count()
 	if seen == expected && a.Doubled == 0 && a.Foreign == 0 {
 		return nil
 	}

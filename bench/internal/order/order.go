@@ -12,6 +12,12 @@ import (
 // Name is the name of every event.
 const Name = "NEW_ORDER_RECEIVED"
 
+// Every order asks for so many pieces of this product.
+const (
+	ProductID = "1"
+	Quantity  = 2
+)
+
 // DefaultDataBytes makes an event of about 250 bytes.
 const DefaultDataBytes = 150
 
@@ -63,8 +69,8 @@ func Many(count, dataBytes int) []Event {
 }
 
 func data(sequence, size int) string {
-	text := fmt.Sprintf(`{"order_id":%d,"customer":"c-%04d","total":"129.90","items":[{"product_id":1,"quantity":2}]`,
-		sequence, sequence%10000)
+	text := fmt.Sprintf(`{"order_id":%d,"customer":"c-%04d","total":"129.90","items":[{"product_id":%s,"quantity":%d}]`,
+		sequence, sequence%10000, ProductID, Quantity)
 	if room := size - len(text) - len(`,"note":""}`); room > 0 {
 		text += `,"note":"` + strings.Repeat("x", room) + `"`
 	}

@@ -102,7 +102,7 @@ func All() []System {
 
 // Own lists Millrace and the bare loops it is measured against.
 func Own() []System {
-	return []System{Millrace{}, GoRedis{}, RESP{}, Goroutines{}}
+	return []System{Millrace{}, GoRedis{}, RESP{}, Goroutines{}, Inventory{}, Service{}}
 }
 
 // Peers lists the other libraries, which run where they are asked for.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/bench/internal/round"
 	"github.com/millrace/millrace/bench/internal/server"
+	"github.com/millrace/millrace/bench/internal/service"
 	"github.com/millrace/millrace/bench/internal/system"
 )
 
@@ -46,6 +47,7 @@ type Bench struct {
 	options Options
 	redis   *server.Redis
 	hosted  map[string]server.Server // by the system's name
+	binary  *service.Binary
 }
 
 // NewBench returns a Bench, which the caller ends with Close.
@@ -61,6 +63,9 @@ func (b *Bench) Close() {
 	}
 	for _, server := range b.hosted {
 		server.Stop()
+	}
+	if b.binary != nil {
+		_ = b.binary.Remove() // what is left lies in the system's directory for temporary files
 	}
 }
 
@@ -91,17 +96,62 @@ func (b *Bench) rounds(
 	ctx context.Context, names []string, measure func(ctx context.Context, run *run) (round.Measure, error),
 ) (*round.Results, error) {
 	return round.Run(ctx, b.options.Rounds, names, func(ctx context.Context, number int, name string) (round.Measure, error) {
-		ctx, cancel := context.WithTimeoutCause(ctx, runWithin, fmt.Errorf("the run took longer than %v", runWithin))
-		defer cancel()
-		run, err := b.newRun(ctx, name)
+		return b.turn(ctx, number, name, measure)
+	})
+}
+
+// fewRounds is rounds, as often as asked for but no more than most times: for what is the same every time, and long.
+func (b *Bench) fewRounds(
+	ctx context.Context, most int, names []string, measure func(ctx context.Context, run *run) (round.Measure, error),
+) (*round.Results, error) {
+	return round.Run(ctx, min(most, b.options.Rounds), names,
+		func(ctx context.Context, number int, name string) (round.Measure, error) {
+			return b.turn(ctx, number, name, measure)
+		})
+}
+
+// variants measures one system in several ways in turn, if it was asked for.
+func (b *Bench) variants(
+	ctx context.Context, name string, variants []string,
+	measure func(ctx context.Context, run *run, variant string) (round.Measure, error),
+) (*round.Results, error) {
+	if !slices.Contains(b.systems(name), name) {
+		variants = nil
+	}
+	return round.Run(ctx, b.options.Rounds, variants,
+		func(ctx context.Context, number int, variant string) (round.Measure, error) {
+			return b.turn(ctx, number, name, func(ctx context.Context, run *run) (round.Measure, error) {
+				return measure(ctx, run, variant)
+			})
+		})
+}
+
+// turn is one system's turn in the round with this number.
+func (b *Bench) turn(
+	ctx context.Context, number int, name string, measure func(ctx context.Context, run *run) (round.Measure, error),
+) (round.Measure, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, runWithin, fmt.Errorf("the run took longer than %v", runWithin))
+	defer cancel()
+	run, err := b.newRun(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if name == "millrace" && number == b.options.Rounds-1 {
+		run.cpuProfile = b.options.CPUProfile
+	}
+	return measure(ctx, run)
+}
+
+// program is the real binary.
+func (b *Bench) program(ctx context.Context) (*service.Binary, error) {
+	if b.binary == nil {
+		binary, err := service.Build(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if name == "millrace" && number == b.options.Rounds-1 {
-			run.cpuProfile = b.options.CPUProfile
-		}
-		return measure(ctx, run)
-	})
+		b.binary = binary
+	}
+	return b.binary, nil
 }
 
 // Redis is the redis-server.

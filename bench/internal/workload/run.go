@@ -23,6 +23,7 @@ const (
 
 // run is one system's turn, on a server that was emptied for it.
 type run struct {
+	bench      *Bench
 	system     system.System
 	server     server.Server
 	patience   time.Duration // how long the events may take
@@ -38,7 +39,7 @@ func (b *Bench) newRun(ctx context.Context, name string) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &run{system: sys, server: server, patience: b.options.Patience}, server.Reset(ctx)
+	return &run{bench: b, system: sys, server: server, patience: b.options.Patience}, server.Reset(ctx)
 }
 
 // target names the groups and how many events the run has.

@@ -18,5 +18,7 @@ type Workload struct {
 
 // All lists the workloads in the order in which they run.
 func All() []Workload {
-	return []Workload{drain(), latency(), slow(), publish()}
+	return []Workload{
+		drain(), latency(), slow(), publish(), idle(), kill(), retry(), memory(), neighbour(), groups(), payload(), serviceDrain(),
+	}
 }
