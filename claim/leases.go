@@ -3,7 +3,6 @@ package claim
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,24 +27,32 @@ type Renewer interface {
 // settlement. It is safe for use by several goroutines.
 type Leases struct {
 	group Renewer
-	mu    sync.Mutex
-	held  map[stream.ID]*Lease
-	empty chan struct{} // closed while nothing is held
+
+	mu     sync.Mutex
+	ring   Lease // of all that are held, beginning and ending at this one
+	count  int
+	newest stream.ID     // no entry above it was held since the last time that nothing was
+	empty  chan struct{} // closed while nothing is held
 }
 
 // Lease is the hold on one entry. The zero Lease belongs to no entry yet: Hold takes it, once.
 type Lease struct {
-	ends   atomic.Int64 // local time in nanoseconds since 1970
-	lost   atomic.Bool
+	id   stream.ID
+	ends atomic.Int64 // local time in nanoseconds since 1970
+	lost atomic.Bool
+
 	mu     sync.Mutex
 	cancel context.CancelCauseFunc
+
+	next, previous *Lease // in the ring, nil while the lease is not held; for Leases alone
 }
 
 // NewLeases returns the leases of a consumer that holds nothing yet.
 func NewLeases(group Renewer) *Leases {
-	empty := make(chan struct{})
-	close(empty)
-	return &Leases{group: group, held: map[stream.ID]*Lease{}, empty: empty}
+	l := &Leases{group: group, empty: make(chan struct{})}
+	l.ring.next, l.ring.previous = &l.ring, &l.ring
+	close(l.empty)
+	return l
 }
 
 // Hold takes an entry into the consumer's hands until ends, or longer if it is renewed; lease, a zero one, shows that from
@@ -53,42 +60,61 @@ func NewLeases(group Renewer) *Leases {
 func (l *Leases) Hold(id stream.ID, lease *Lease, ends time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.held[id] != nil {
+	switch {
+	case l.count == 0:
+		l.empty, l.newest = make(chan struct{}), id
+	case id.Compare(l.newest) > 0: // what is read for the first time need not be looked for
+		l.newest = id
+	case l.holds(id):
 		return false
 	}
-	if len(l.held) == 0 {
-		l.empty = make(chan struct{})
-	}
+	lease.id = id
 	lease.ends.Store(ends.UnixNano())
-	l.held[id] = lease
+	lease.previous, lease.next = l.ring.previous, &l.ring
+	lease.previous.next, l.ring.previous = lease, lease
+	l.count++
 	return true
 }
 
-// Drop lets go of entries: they are settled, or lost.
-func (l *Leases) Drop(ids ...stream.ID) {
+func (l *Leases) holds(id stream.ID) bool {
+	for lease := l.ring.next; lease != &l.ring; lease = lease.next {
+		if lease.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Drop lets go of entries: they are settled, or lost. Those that are not held stay as they are.
+func (l *Leases) Drop(leases ...*Lease) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := len(l.held)
-	for _, id := range ids {
-		delete(l.held, id)
-	}
-	if before > 0 && len(l.held) == 0 {
-		close(l.empty)
+	for _, lease := range leases {
+		if lease.next == nil {
+			continue
+		}
+		lease.previous.next, lease.next.previous = lease.next, lease.previous
+		lease.next, lease.previous = nil, nil
+		if l.count--; l.count == 0 {
+			close(l.empty)
+		}
 	}
 }
 
-// Holds tells whether the entry is in the consumer's hands.
-func (l *Leases) Holds(id stream.ID) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.held[id] != nil
+// Held returns what is in the consumer's hands now, as a function that tells whether an entry was among it.
+func (l *Leases) Held() func(stream.ID) bool {
+	held := map[stream.ID]bool{}
+	for _, lease := range l.snapshot() {
+		held[lease.id] = true
+	}
+	return func(id stream.ID) bool { return held[id] }
 }
 
 // Count is how many entries are in the consumer's hands.
 func (l *Leases) Count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.held)
+	return l.count
 }
 
 // Empty is a channel that is closed as soon as nothing is held. Ask anew after every wait.
@@ -146,21 +172,24 @@ func (l *Leases) Run(ctx context.Context, report func(error)) {
 // renew makes one round. With nothing held it is a sign of life.
 func (l *Leases) renew(ctx context.Context) error {
 	held := l.snapshot()
-	ids := slices.Collect(maps.Keys(held))
 	for {
-		batch := ids[:min(len(ids), renewBatch)]
-		if err := l.renewBatch(ctx, batch, held); err != nil {
+		batch := held[:min(len(held), renewBatch)]
+		if err := l.renewBatch(ctx, batch); err != nil {
 			return err
 		}
-		if ids = ids[len(batch):]; len(ids) == 0 {
+		if held = held[len(batch):]; len(held) == 0 {
 			return nil
 		}
 	}
 }
 
-// renewBatch renews the leases of ids as they stood when the round began: an entry that was settled and came back
-// meanwhile has a lease of its own, which a loss of the one before says nothing about.
-func (l *Leases) renewBatch(ctx context.Context, ids []stream.ID, held map[stream.ID]*Lease) error {
+// renewBatch renews leases as they stood when the round began: an entry that was settled and came back meanwhile has a
+// lease of its own, which a loss of the one before says nothing about.
+func (l *Leases) renewBatch(ctx context.Context, leases []*Lease) error {
+	ids := make([]stream.ID, len(leases))
+	for i, lease := range leases {
+		ids[i] = lease.id
+	}
 	ends := time.Now().Add(l.group.Lease())
 	lost, err := l.group.Renew(ctx, ids)
 	if err != nil {
@@ -168,10 +197,10 @@ func (l *Leases) renewBatch(ctx context.Context, ids []stream.ID, held map[strea
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, id := range ids {
-		switch lease := held[id]; {
-		case l.held[id] != lease: // settled meanwhile
-		case slices.Contains(lost, id):
+	for _, lease := range leases {
+		switch {
+		case lease.next == nil: // settled meanwhile
+		case slices.Contains(lost, lease.id):
 			lease.lose()
 		default:
 			lease.ends.Store(ends.UnixNano())
@@ -180,8 +209,12 @@ func (l *Leases) renewBatch(ctx context.Context, ids []stream.ID, held map[strea
 	return nil
 }
 
-func (l *Leases) snapshot() map[stream.ID]*Lease {
+func (l *Leases) snapshot() []*Lease {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return maps.Clone(l.held)
+	held := make([]*Lease, 0, l.count)
+	for lease := l.ring.next; lease != &l.ring; lease = lease.next {
+		held = append(held, lease)
+	}
+	return held
 }

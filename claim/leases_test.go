@@ -3,6 +3,7 @@ package claim_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -138,15 +139,45 @@ func TestEmpty(t *testing.T) {
 	t.Parallel()
 	leases := claim.NewLeases(&renewer{answer: keepAll})
 	<-leases.Empty()
-	hold(t, leases, 1)
+	first := hold(t, leases, 1)
 	empty := leases.Empty()
 	select {
 	case <-empty:
 		t.Fatal("empty with an entry in hand")
 	default:
 	}
-	leases.Drop(id(1), id(2))
+	leases.Drop(first, &claim.Lease{})
+	leases.Drop(first)
 	<-empty
+}
+
+// TestHeld checks what is in hand after entries have come and gone in every order.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	leases := claim.NewLeases(&renewer{answer: keepAll})
+	held := map[uint64]*claim.Lease{}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 5000 {
+		n := random.Uint64N(50)
+		if held[n] != nil {
+			if leases.Hold(id(n), &claim.Lease{}, time.Now()) {
+				t.Fatalf("Hold(%v) while it is in hand: got true, want false", id(n))
+			}
+			leases.Drop(held[n])
+			delete(held, n)
+		} else {
+			held[n] = hold(t, leases, n)
+		}
+		inHand := leases.Held()
+		for n := range uint64(50) {
+			if got, want := inHand(id(n)), held[n] != nil; got != want {
+				t.Fatalf("Held()(%v): got %v, want %v", id(n), got, want)
+			}
+		}
+		if leases.Count() != len(held) {
+			t.Fatalf("Count: got %d, want %d", leases.Count(), len(held))
+		}
+	}
 }
 
 func TestLateReplyDoesNotEndANewLease(t *testing.T) {
@@ -158,7 +189,7 @@ func TestLateReplyDoesNotEndANewLease(t *testing.T) {
 		return ids, nil
 	}}
 	leases := claim.NewLeases(&quick{group})
-	hold(t, leases, 1)
+	first := hold(t, leases, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	reported := make(chan error, 1)
 	go leases.Run(ctx, func(err error) {
@@ -166,7 +197,7 @@ func TestLateReplyDoesNotEndANewLease(t *testing.T) {
 		reported <- err
 	})
 	<-asked
-	leases.Drop(id(1)) // handed back, and taken again before the reply to the renewal is read
+	leases.Drop(first) // handed back, and taken again before the reply to the renewal is read
 	again := hold(t, leases, 1)
 	close(answer)
 	<-reported

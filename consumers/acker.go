@@ -132,7 +132,7 @@ func (a *acker) wayOf(job *job, now time.Time) int {
 	switch {
 	case a.dedupe > 0 && !job.passed && !job.skipped:
 		return markingDone
-	case job.Note != nil || job.lease.Ended(now):
+	case job.note != nil || job.lease.Ended(now):
 		return asOwner
 	default:
 		return plainly
@@ -172,7 +172,7 @@ func (a *acker) ack(ctx context.Context, way int, jobs []*job) (lost []stream.ID
 
 // confirm lets go of jobs. What a repeat finds lost while its lease runs was acked by an earlier try, whose reply was lost.
 func (a *acker) confirm(jobs []*job, lost []stream.ID, repeated bool) {
-	a.leases.Drop(entryIDs(jobs)...)
+	a.leases.Drop(leasesOf(jobs)...)
 	if len(lost) == 0 {
 		a.acked(jobs)
 		return
@@ -180,7 +180,7 @@ func (a *acker) confirm(jobs []*job, lost []stream.ID, repeated bool) {
 	now := time.Now()
 	var acked []*job
 	for _, job := range jobs {
-		if slices.Contains(lost, job.ID) && (!repeated || job.lease.Ended(now)) {
+		if slices.Contains(lost, job.id) && (!repeated || job.lease.Ended(now)) {
 			a.lost(job)
 		} else {
 			acked = append(acked, job)
@@ -192,7 +192,15 @@ func (a *acker) confirm(jobs []*job, lost []stream.ID, repeated bool) {
 func entryIDs(jobs []*job) []stream.ID {
 	ids := make([]stream.ID, len(jobs))
 	for i, job := range jobs {
-		ids[i] = job.ID
+		ids[i] = job.id
 	}
 	return ids
+}
+
+func leasesOf(jobs []*job) []*claim.Lease {
+	leases := make([]*claim.Lease, len(jobs))
+	for i, job := range jobs {
+		leases[i] = &job.lease
+	}
+	return leases
 }

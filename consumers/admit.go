@@ -17,40 +17,34 @@ const duplicateDelay = 2 * time.Second
 //
 // An error means that dedupe markers could not be set; what needed one has been handed back.
 func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery) error {
-	wanted := r.sort(ctx, r.hold(deliveries))
+	wanted := r.sort(ctx, deliveries)
 	starting, err := r.begin(ctx, wanted)
 	r.enqueue(ctx, r.keepReach(ctx, starting))
 	return err
 }
 
-// hold takes deliveries in hand, each with a slot. What is in hand already is left out.
-func (r *runner) hold(deliveries []stream.Delivery) []*job {
-	made := make([]job, len(deliveries))
-	jobs := make([]*job, 0, len(deliveries))
-	bytes := 0
+// sort takes deliveries in hand, leaving out what is there already, decodes them, and passes by what is not for this group.
+// The rest is returned, each with a slot.
+func (r *runner) sort(ctx context.Context, deliveries []stream.Delivery) []*job {
+	made, wanted := make([]job, len(deliveries)), make([]*job, 0, len(deliveries))
+	held, bytes := 0, 0
 	for i := range deliveries {
 		job, delivery := &made[i], &deliveries[i]
-		if r.leases.Hold(delivery.ID, &job.lease, delivery.LeaseEnds) {
-			job.Delivery = *delivery
-			bytes += delivery.Size()
-			jobs = append(jobs, job)
+		if !r.leases.Hold(delivery.ID, &job.lease, delivery.LeaseEnds) {
+			continue
 		}
-	}
-	r.slots.take(len(jobs), bytes)
-	return jobs
-}
-
-// sort decodes jobs, passes by what is not for this group and returns the rest.
-func (r *runner) sort(ctx context.Context, jobs []*job) []*job {
-	wanted := make([]*job, 0, len(jobs))
-	for _, job := range jobs {
-		if r.decode(ctx, job) {
+		held++
+		bytes += delivery.Size()
+		job.id, job.deliveries, job.note = delivery.ID, delivery.Deliveries, delivery.Note
+		if r.decode(ctx, job, delivery.Entry) {
 			wanted = append(wanted, job)
 		} else {
-			r.passBy(job)
+			job.passed = true
+			r.acker.add(job)
 		}
 	}
-	r.slots.sorted(len(jobs), len(wanted))
+	r.slots.take(len(wanted))
+	r.slots.sorted(held, len(wanted), bytes)
 	return wanted
 }
 
@@ -75,20 +69,19 @@ func (r *runner) enqueue(ctx context.Context, jobs []*job) {
 }
 
 // decode reads the event and tells whether it is for this group.
-func (r *runner) decode(ctx context.Context, job *job) bool {
-	to := stream.Recipient(job.Entry)
+func (r *runner) decode(ctx context.Context, job *job, entry stream.Entry) bool {
+	to := stream.Recipient(entry)
 	if to != "" && to != r.options.Name {
 		r.set.names.addressed(ctx, r.options.Name, to)
 		return false
 	}
-	event, err := stream.Decode(job.Entry,
+	event, err := stream.Decode(entry,
 		stream.DecodeOptions{Unnamed: r.options.Unnamed, MaxBytes: r.options.MaxEventBytes})
 	if err != nil && !errors.As(err, &job.fault) {
 		job.fault = &stream.DecodeError{Reason: stream.DeadUndecodable, Hint: err.Error()}
 	}
 	job.name, job.eventID = event.Name, event.ID
-	job.handed = Delivery{Event: event, Group: r.options.Name, EntryID: job.ID, Deliveries: job.Deliveries}
-	job.Fields = nil // from here on they are the handler's alone
+	job.handed = Delivery{Event: event, Group: r.options.Name, EntryID: job.id, Deliveries: job.deliveries}
 	if to != "" || event.Name == "" || r.subscribes(event.Name) {
 		return true
 	}
@@ -98,13 +91,6 @@ func (r *runner) decode(ctx context.Context, job *job) bool {
 
 func (r *runner) subscribes(name string) bool {
 	return slices.ContainsFunc(r.options.Events, func(pattern string) bool { return stream.MatchName(pattern, name) })
-}
-
-// passBy acks what is not for this group.
-func (r *runner) passBy(job *job) {
-	job.passed = true
-	r.slots.release(1)
-	r.acker.add(job)
 }
 
 // begin sets the dedupe markers of jobs, where the group dedupes, and returns those that may start.
@@ -146,16 +132,16 @@ func (r *runner) begin(ctx context.Context, jobs []*job) (starting []*job, err e
 // not made out to be of this one: a suspect stays a suspect.
 func (r *runner) postpone(ctx context.Context, job *job) {
 	release := stream.Release{
-		ID: job.ID, Deliveries: job.Deliveries - 1, Delay: duplicateDelay,
+		ID: job.id, Deliveries: job.deliveries - 1, Delay: duplicateDelay,
 		Reason: stream.RetryDuplicate, Error: "another entry with the same event is being handled",
 	}
-	if job.Note != nil {
-		release.Tries, release.Error = job.Note.Tries, job.Note.Error
+	if job.note != nil {
+		release.Tries, release.Error = job.note.Tries, job.note.Error
 	}
 	if _, err := r.group.Release(ctx, []stream.Release{release}); err != nil {
 		r.handBack(ctx, job)
 		return
 	}
-	r.leases.Drop(job.ID)
+	r.leases.Drop(&job.lease)
 	r.slots.release(1)
 }

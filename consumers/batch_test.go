@@ -27,8 +27,7 @@ func holdOne(leases *claim.Leases) *claim.Lease {
 func someJobs(n int) []*job {
 	jobs := make([]*job, n)
 	for i := range jobs {
-		jobs[i] = &job{}
-		jobs[i].ID = stream.ID{Ms: uint64(i + 1)}
+		jobs[i] = &job{id: stream.ID{Ms: uint64(i + 1)}}
 	}
 	return jobs
 }
@@ -55,7 +54,7 @@ func TestBatchIsShared(t *testing.T) {
 		counts := map[stream.ID]int{}
 		for _, some := range taken {
 			for _, job := range some {
-				counts[job.ID]++
+				counts[job.id]++
 			}
 		}
 		for id, count := range counts {
@@ -91,7 +90,7 @@ func TestAckerTakesEachJobOnce(t *testing.T) {
 	collect := func() {
 		for _, job := range acker.take() {
 			if taken[job] {
-				t.Errorf("job %v was taken twice", job.ID)
+				t.Errorf("job %v was taken twice", job.id)
 			}
 			taken[job] = true
 		}
@@ -119,7 +118,7 @@ func TestAckerSplits(t *testing.T) {
 	for i, job := range jobs {
 		holdAs(job, now.Add(time.Minute))
 		if i%4 == 3 {
-			job.Note, noted[job] = &stream.Note{}, true
+			job.note, noted[job] = &stream.Note{}, true
 		}
 	}
 	sizes := map[int][]int{}
@@ -127,7 +126,7 @@ func TestAckerSplits(t *testing.T) {
 		way, some := acker.split(rest, now)
 		for _, job := range some {
 			if (way == asOwner) != noted[job] {
-				t.Errorf("job %v with a note: %v, goes way %d", job.ID, noted[job], way)
+				t.Errorf("job %v with a note: %v, goes way %d", job.id, noted[job], way)
 			}
 		}
 		sizes[way] = append(sizes[way], len(some))
@@ -143,5 +142,5 @@ func TestAckerSplits(t *testing.T) {
 
 // holdAs gives the job a lease that ends then.
 func holdAs(job *job, ends time.Time) {
-	claim.NewLeases(thief{}).Hold(job.ID, &job.lease, ends)
+	claim.NewLeases(thief{}).Hold(job.id, &job.lease, ends)
 }

@@ -16,9 +16,14 @@ type handling struct {
 	deadline time.Time
 
 	mu   sync.Mutex
-	seen context.Context // what it is made of since somebody has looked, or nil
-	stop func()          // ends seen
-	over bool            // the handler has returned
+	seen *seen // what it is made of since somebody has looked, or nil
+	over bool  // the handler has returned
+}
+
+// seen is a context that somebody has looked at.
+type seen struct {
+	context.Context
+	stop func()
 }
 
 // begin sets the context out, before the handler is called.
@@ -34,7 +39,7 @@ func (h *handling) end(now time.Time) error {
 	switch {
 	case h.seen != nil:
 		cause := context.Cause(h.seen)
-		h.stop()
+		h.seen.stop()
 		return cause
 	case h.lease.Lost():
 		return claim.ErrLost
@@ -53,10 +58,10 @@ func (h *handling) look() context.Context {
 		held, lose := context.WithCancelCause(h.working)
 		h.lease.OnLoss(lose)
 		inTime, cancel := context.WithDeadlineCause(held, h.deadline, ErrTimeout)
-		h.seen, h.stop = inTime, func() { cancel(); lose(nil) }
+		h.seen = &seen{inTime, func() { cancel(); lose(nil) }}
 	}
 	if h.over {
-		h.stop()
+		h.seen.stop()
 	}
 	return h.seen
 }

@@ -190,7 +190,7 @@ func (r *runner) spec(seenBefore bool) stream.GroupSpec {
 // alone.
 func (r *runner) adopt(ctx context.Context) error {
 	r.mayHaveLost.Store(false)
-	adopted, err := r.group.Adopt(ctx, r.leases.Holds)
+	adopted, err := r.group.Adopt(ctx, r.leases.Held())
 	if err != nil {
 		r.mayHaveLost.Store(true)
 		return err

@@ -11,8 +11,10 @@ import (
 // job is one delivery on its way from the intake to its outcome. The jobs of one read are made together; each holds
 // whatever its handling needs, so that a delivery costs no allocations of its own.
 type job struct {
-	stream.Delivery
-	lease claim.Lease
+	id         stream.ID
+	deliveries int
+	note       *stream.Note // of the try before
+	lease      claim.Lease
 
 	name    string              // of the event
 	eventID string              // of the event
@@ -49,7 +51,7 @@ func (j *job) abandon() bool { return j.state.CompareAndSwap(running, abandoned)
 // result tells what became of the job.
 func (j *job) result(group string, verdict verdict) Result {
 	return Result{
-		Group: group, EntryID: j.ID, Event: j.name, EventID: j.eventID, Deliveries: j.Deliveries,
+		Group: group, EntryID: j.id, Event: j.name, EventID: j.eventID, Deliveries: j.deliveries,
 		Outcome: verdict.outcome, Reason: verdict.reason, Err: verdict.err, Delay: verdict.delay,
 		Queued: j.queued(), Took: j.took,
 	}
@@ -60,10 +62,10 @@ func (j *job) queued() time.Duration {
 	if j.started.IsZero() {
 		return 0
 	}
-	return max(0, j.started.Sub(j.ID.Time()))
+	return max(0, j.started.Sub(j.id.Time()))
 }
 
 // settled is how package stream knows the job.
 func (j *job) settled() stream.Settled {
-	return stream.Settled{ID: j.ID, Event: j.name, EventID: j.eventID}
+	return stream.Settled{ID: j.id, Event: j.name, EventID: j.eventID}
 }

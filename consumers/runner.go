@@ -144,7 +144,7 @@ func (r *runner) handBack(ctx context.Context, jobs ...*job) {
 	}
 	deliveries := make([]stream.Delivery, len(jobs))
 	for i, job := range jobs {
-		deliveries[i] = job.Delivery
+		deliveries[i] = stream.Delivery{Entry: stream.Entry{ID: job.id}, Deliveries: job.deliveries}
 	}
 	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
 	defer cancel()
@@ -152,7 +152,7 @@ func (r *runner) handBack(ctx context.Context, jobs ...*job) {
 		r.mayHaveLost.Store(true)
 		r.log.Warn("could not hand back what was not started", zap.Int("entries", len(jobs)), zap.Error(err))
 	}
-	r.leases.Drop(entryIDs(jobs)...)
+	r.leases.Drop(leasesOf(jobs)...)
 	r.slots.release(len(jobs))
 }
 
@@ -171,7 +171,7 @@ func (r *runner) waitForHandlers(told time.Time, workers *sync.WaitGroup) bool {
 func (r *runner) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
 	defer cancel()
-	err := claim.Leave(ctx, r.group, r.leases.Holds)
+	err := claim.Leave(ctx, r.group, r.leases.Held())
 	if err != nil {
 		r.log.Warn("left without cleaning up: what is pending is taken over when its lease has ended", zap.Error(err))
 		return

@@ -28,7 +28,7 @@ func (r *runner) settle(ctx context.Context, job *job, verdict verdict) {
 	case err != nil:
 		r.letGo(ctx, job, err)
 	default:
-		r.leases.Drop(job.ID)
+		r.leases.Drop(&job.lease)
 		r.report(job.result(r.options.Name, verdict))
 	}
 }
@@ -65,14 +65,14 @@ func (r *runner) settled(err error) {
 
 // letGo leaves an entry that cannot be settled to a later try, which finds out again what becomes of it.
 func (r *runner) letGo(ctx context.Context, job *job, cause error) {
-	r.log.Error("could not settle an entry: it will be handled again", zap.String("id", job.ID.String()), zap.Error(cause))
+	r.log.Error("could not settle an entry: it will be handled again", zap.String("id", job.id.String()), zap.Error(cause))
 	_, err := r.retry(ctx, job, verdict{
 		reason: stream.RetryFailed, delay: r.options.Backoff.Max, err: fmt.Errorf("could not be settled: %w", cause),
 	})
 	if err != nil {
 		r.mayHaveLost.Store(true)
 	}
-	r.leases.Drop(job.ID)
+	r.leases.Drop(&job.lease)
 }
 
 // write tells Redis to retry the job later or to make a dead letter of it. owned is false where the entry was lost.
@@ -81,22 +81,22 @@ func (r *runner) write(ctx context.Context, job *job, verdict verdict) (owned bo
 		return r.retry(ctx, job, verdict)
 	}
 	return r.group.GiveUp(ctx, stream.GiveUp{
-		ID: job.ID, Reason: verdict.reason, Error: verdict.err.Error(),
+		ID: job.id, Reason: verdict.reason, Error: verdict.err.Error(),
 		Event: job.name, EventID: job.eventID, Deduped: r.options.Dedupe > 0,
 	})
 }
 
 func (r *runner) retry(ctx context.Context, job *job, verdict verdict) (owned bool, err error) {
 	lost, err := r.group.Release(ctx, []stream.Release{{
-		ID: job.ID, Deliveries: job.Deliveries, Delay: verdict.delay,
-		Tries: job.Deliveries, Reason: verdict.reason, Error: verdict.err.Error(),
+		ID: job.id, Deliveries: job.deliveries, Delay: verdict.delay,
+		Tries: job.deliveries, Reason: verdict.reason, Error: verdict.err.Error(),
 	}})
 	return len(lost) == 0, err
 }
 
 // lose lets go of an entry that another consumer owns. It may have come back under this consumer's name meanwhile.
 func (r *runner) lose(job *job, err error) {
-	r.leases.Drop(job.ID)
+	r.leases.Drop(&job.lease)
 	r.mayHaveLost.Store(true)
 	r.report(job.result(r.options.Name, verdict{outcome: Lost, err: err}))
 }

@@ -47,12 +47,7 @@ func newSlots(workers int) *slots {
 // weight is what one more sample counts in a running mean.
 const weight = 1.0 / 16
 
-func (s *slots) take(entries, bytes int) {
-	s.used.Add(int64(entries))
-	if entries > 0 {
-		s.meanBytes += weight * (float64(bytes)/float64(entries) - s.meanBytes)
-	}
-}
+func (s *slots) take(entries int) { s.used.Add(int64(entries)) }
 
 func (s *slots) release(entries int) {
 	if s.used.Add(-int64(entries)) > s.wakeAt.Load() {
@@ -64,10 +59,11 @@ func (s *slots) release(entries int) {
 	}
 }
 
-// sorted teaches reach how many of the entries that came were for this group.
-func (s *slots) sorted(entries, wanted int) {
+// sorted teaches reach how many of the entries that came were for this group, and the buffer how large they were.
+func (s *slots) sorted(entries, wanted, bytes int) {
 	if entries > 0 {
 		s.meanWanted += weight * (float64(wanted)/float64(entries) - s.meanWanted)
+		s.meanBytes += weight * (float64(bytes)/float64(entries) - s.meanBytes)
 	}
 }
 

@@ -55,8 +55,8 @@ func (r *runner) abandonJob(life context.Context, job *job, cause error) {
 	r.stuck.Add(1)
 	r.metrics.stuck.Inc()
 	r.log.Error("a handler does not return: its event is retried and its place is lost until it does",
-		zap.String("id", job.ID.String()), zap.String("event", printable(job.name)), zap.Error(cause))
-	verdict := judge(errStuck, cause, job.Deliveries, r.options.policy(), rand.Float64())
+		zap.String("id", job.id.String()), zap.String("event", printable(job.name)), zap.Error(cause))
+	verdict := judge(errStuck, cause, job.deliveries, r.options.policy(), rand.Float64())
 	r.abandoning.Go(func() { r.settle(life, job, verdict) })
 }
 
@@ -64,5 +64,5 @@ func (r *runner) abandonJob(life context.Context, job *job, cause error) {
 func (r *runner) returned(job *job, took time.Duration) {
 	r.stuck.Add(-1)
 	r.metrics.stuck.Dec()
-	r.log.Info("an abandoned handler has returned", zap.String("id", job.ID.String()), zap.Duration("took", took))
+	r.log.Info("an abandoned handler has returned", zap.String("id", job.id.String()), zap.Duration("took", took))
 }

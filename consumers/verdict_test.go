@@ -97,7 +97,8 @@ func TestSlots(t *testing.T) {
 		slots := newSlots(test.workers)
 		if test.took > 0 {
 			for range 200 { // until the running means have settled
-				slots.take(1, test.bytes)
+				slots.take(1)
+				slots.sorted(1, 1, test.bytes)
 				slots.handled(test.took)
 				slots.release(1)
 			}
@@ -115,18 +116,18 @@ func TestSlotsReach(t *testing.T) {
 		t.Errorf("reach on a stream of its own: got %d, want 2", got)
 	}
 	for range 200 {
-		slots.sorted(100, 10)
+		slots.sorted(100, 10, 0)
 	}
 	if got := slots.reach(2); got < 19 || got > 21 {
 		t.Errorf("reach where a tenth is for this group: got %d, want about 20", got)
 	}
 	for range 200 {
-		slots.sorted(100, 0)
+		slots.sorted(100, 0, 0)
 	}
 	if got := slots.reach(2); got != 32 {
 		t.Errorf("reach where nothing is: got %d, want 32", got)
 	}
-	slots.take(5, 0)
+	slots.take(5)
 	if got := slots.over(); got != 3 {
 		t.Errorf("over with 5 held by 2 workers: got %d, want 3", got)
 	}
@@ -135,7 +136,7 @@ func TestSlotsReach(t *testing.T) {
 func TestSlotsWait(t *testing.T) {
 	t.Parallel()
 	slots := newSlots(1)
-	slots.take(1, 0)
+	slots.take(1)
 	if got := slots.wait(t.Context(), time.Millisecond); got != 0 {
 		t.Errorf("wait with nothing free: got %d, want 0", got)
 	}
@@ -151,7 +152,7 @@ func TestSlotsWait(t *testing.T) {
 func TestSlotsWaitForHalfTheBuffer(t *testing.T) {
 	t.Parallel()
 	slots := newSlots(2)
-	slots.take(2+bufferEntries, 100)
+	slots.take(2 + bufferEntries)
 	slots.handled(time.Microsecond)
 	got := make(chan int)
 	go func() { got <- slots.wait(t.Context(), time.Minute) }()

@@ -46,7 +46,7 @@ func (r *runner) process(ctx context.Context, job *job, place *atomic.Pointer[jo
 	}
 	job.took = took
 	r.slots.handled(took)
-	r.settle(ctx, job, judge(err, cause, job.Deliveries, r.options.policy(), rand.Float64()))
+	r.settle(ctx, job, judge(err, cause, job.deliveries, r.options.policy(), rand.Float64()))
 }
 
 // handle calls the handler. cause is why its context had ended by the time it returned, or nil.
