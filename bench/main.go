@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
+	"os/signal" //nolint:depguard // this is main
 	"runtime"
 	"slices"
 	"strings"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/bench/internal/child"
+	"github.com/millrace/millrace/bench/internal/server"
 	"github.com/millrace/millrace/bench/internal/system"
 	"github.com/millrace/millrace/bench/internal/workload"
 )
@@ -24,14 +25,17 @@ func main() {
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1) //nolint:gocritic // nothing is left for stop to do
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
-// run is the whole program: the parent, or one of its children.
+// run is the whole program: the parent, one of its children, or the NATS server.
 func run(ctx context.Context, args []string, in io.Reader, out, faults io.Writer) error {
 	if len(args) > 0 && args[0] == child.Argument {
 		return child.Main(ctx, in, out)
+	}
+	if len(args) == 2 && args[0] == server.NATSArgument {
+		return server.ServeNATS(ctx, args[1], out)
 	}
 	options, chosen, list, err := parse(args, faults)
 	if errors.Is(err, flag.ErrHelp) {

@@ -17,11 +17,15 @@ import (
 const fillAtOnce = 500
 
 // newClient is go-redis with its defaults, less the handshake that Redis 7.0 refuses.
-func newClient(target Target) (*redis.Client, error) {
+func newClient(target Target) (*redis.Client, error) { return newPool(target, 0) }
+
+// newPool is newClient with up to as many connections; zero is go-redis' default, ten for each processor.
+func newPool(target Target, connections int) (*redis.Client, error) {
 	options, err := redis.ParseURL(target.URL)
 	if err != nil {
 		return nil, fmt.Errorf("parse the server's URL: %w", err)
 	}
+	options.PoolSize = connections
 	options.Protocol = 2
 	options.DisableIdentity = true
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}

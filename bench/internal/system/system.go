@@ -107,7 +107,7 @@ func Own() []System {
 
 // Peers lists the other libraries, which run where they are asked for.
 func Peers() []System {
-	return []System{}
+	return []System{JetStream{}, RedisQueue{}, Watermill{}, Asynq{}}
 }
 
 // ByName finds a system.
