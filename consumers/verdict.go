@@ -19,11 +19,12 @@ type verdict struct {
 // judge decides about a delivery from what its handler returned and why the handler's context ended (nil: it did not).
 // deliveries counts this one; random is in [0, 1).
 func judge(err, cause error, deliveries int, policy claim.Policy, random float64) verdict {
+	if err == nil {
+		return verdict{outcome: Acked}
+	}
 	permanent, asked := (*permanentError)(nil), (*retryError)(nil)
 	decision := policy.AfterFailure(deliveries, random)
 	switch {
-	case err == nil:
-		return verdict{outcome: Acked}
 	case errors.Is(cause, claim.ErrLost):
 		return verdict{outcome: Lost, err: err}
 	case errors.As(err, &permanent):

@@ -1,0 +1,118 @@
+package consumers_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/millrace/millrace/consumers"
+	"github.com/millrace/millrace/internal/redistest"
+	"github.com/millrace/millrace/stream"
+)
+
+// mostAllocations is how many allocations a delivery may cost from its read to its ack, not counting the handler's own. Those
+// of a batch are shared by its deliveries, so a single one more for each delivery shows.
+const mostAllocations = 0.5
+
+// TestAllocationsPerDelivery counts what a delivery costs on the way of a success, with every part of a group at work. It does
+// not run beside other tests, whose allocations it would count.
+func TestAllocationsPerDelivery(t *testing.T) {
+	const events = 20_000
+	server := redistest.Start(t)
+	fill(t, server.URL(), events)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	drain(t, server.URL(), events, nil)
+	runtime.ReadMemStats(&after)
+	got := float64(after.Mallocs-before.Mallocs) / events
+	t.Logf("%.2f allocations and %.0f bytes for each delivery", got, float64(after.TotalAlloc-before.TotalAlloc)/events)
+	if got > mostAllocations {
+		t.Errorf("%.2f allocations for each delivery, want at most %v", got, mostAllocations)
+	}
+}
+
+// BenchmarkDrain takes stored events all the way from the read to their outcome.
+func BenchmarkDrain(b *testing.B) {
+	for outcome, handled := range map[consumers.Outcome]error{
+		consumers.Acked:        nil,
+		consumers.DeadLettered: consumers.Permanent(errors.New("there is no such order")),
+	} {
+		b.Run(string(outcome), func(b *testing.B) {
+			server := redistest.Start(b)
+			fill(b, server.URL(), b.N)
+			b.ReportAllocs()
+			b.ResetTimer()
+			drain(b, server.URL(), b.N, handled)
+		})
+	}
+}
+
+// fill stores order events as a producer would.
+func fill(t testing.TB, url string, events int) {
+	t.Helper()
+	client := openRedis(t, url)
+	for stored := 0; stored < events; {
+		pipe := client.Pipeline()
+		for range min(1000, events-stored) {
+			stored++
+			pipe.Do(t.Context(), "XADD", "event_stream", "*", "event", "NEW_ORDER_RECEIVED",
+				"data", fmt.Sprintf(`{"order_id":%d,"customer_id":4711,"items":[{"sku":"A-1","quantity":2}],"total":"129.90"}`, stored),
+				"event_id", fmt.Sprintf("0198c2f0-0000-7000-8000-%012d", stored), "timestamp", "2026-11-21T05:00:00Z",
+				"aggregate_id", stored)
+		}
+		if _, err := pipe.Exec(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func openRedis(t testing.TB, url string) *redis.Client {
+	t.Helper()
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// drain handles events with the defaults of everything, until all of them are settled; the handler returns result.
+func drain(t testing.TB, url string, events int, result error) {
+	t.Helper()
+	client, err := stream.Open(stream.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var handled atomic.Int64
+	handle := func(_ context.Context, delivery *consumers.Delivery) error {
+		if delivery.AggregateID == "" {
+			t.Errorf("entry %v arrived without its order", delivery.EntryID)
+		}
+		if handled.Add(1) == int64(events) {
+			stop()
+		}
+		return result
+	}
+	set, err := consumers.NewSet(client, consumers.Options{}, consumers.GroupOptions{
+		Name: "g", Events: []string{"NEW_ORDER_RECEIVED"}, Handler: consumers.HandlerFunc(handle),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	summary, err := client.Redis().XPending(t.Context(), "event_stream", "g").Result()
+	if err != nil || summary.Count != 0 || handled.Load() != int64(events) {
+		t.Errorf("%d of %d events were handled, and %d are pending (%v)", handled.Load(), events, summary.Count, err)
+	}
+}
