@@ -2,7 +2,6 @@ package system
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -25,22 +24,37 @@ func (Millrace) Name() string { return "millrace" }
 // Prepare leaves the groups to Consume, which creates them.
 func (Millrace) Prepare(context.Context, Target) error { return nil }
 
-// Publish adds events one by one.
+// Publish calls Publish for each event, or PublishBatch.
 func (Millrace) Publish(ctx context.Context, target Target, events iter.Seq[order.Event], batch int) error {
-	if batch > 1 {
-		return fmt.Errorf("publish in batches: %w", errors.ErrUnsupported)
-	}
 	client, err := stream.Open(stream.Options{URL: target.URL, Stream: target.Stream})
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	if batch > 1 {
+		return publishBatches(ctx, client, events, batch)
+	}
 	for event := range events {
 		if _, err := client.Publish(ctx, streamEvent(event), stream.PublishOptions{}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func publishBatches(ctx context.Context, client *stream.Client, events iter.Seq[order.Event], size int) error {
+	batch := make([]stream.Event, 0, size)
+	for event := range events {
+		if batch = append(batch, streamEvent(event)); len(batch) < size {
+			continue
+		}
+		if _, err := client.PublishBatch(ctx, batch, stream.PublishOptions{}); err != nil {
+			return err
+		}
+		batch = batch[:0]
+	}
+	_, err := client.PublishBatch(ctx, batch, stream.PublishOptions{})
+	return err
 }
 
 func streamEvent(event order.Event) stream.Event {

@@ -46,8 +46,6 @@ type Target struct {
 	Slow int
 	// Lease is how long a silent consumer keeps what it was handed, where the system knows leases; zero is its default.
 	Lease time.Duration
-	// Prompt asks systems that trade latency for throughput to hand events over as they come.
-	Prompt bool
 	// Events is how many events the run has. The control without a queue needs it; the others must not use it.
 	Events int
 	// Process of Processes is this one among those that share the groups; 0 of 1 where it is alone.

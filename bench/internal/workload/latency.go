@@ -48,7 +48,6 @@ func (r *run) latency(ctx context.Context, rate, events int) (round.Measure, err
 		System: r.system.Name(), Target: r.target(latencyGroups, events), Events: events, Rate: rate, Latency: true,
 		WarmUp: min(rate, events/2),
 	}
-	spec.Target.Prompt = true
 	if err := r.prepare(ctx, spec); err != nil {
 		return nil, err
 	}
