@@ -172,11 +172,10 @@ func checkPublishes(t *testing.T, url string) {
 	if err := client.Redis().XGroupCreate(t.Context(), "event_stream", "g", "0").Err(); err != nil {
 		t.Fatalf("XGROUP CREATE: %v", err)
 	}
+	group := groupOf(t, client)
 	for _, want := range []int{1, 0} {
-		reply, err := client.readBlocked(t.Context(), 7, "XREADGROUP", "GROUP", "g", "c", "BLOCK", 10,
-			"STREAMS", "event_stream", ">").Slice()
-		if len(reply) != want {
-			t.Errorf("XREADGROUP = %v, %v, want %d streams", reply, err, want)
+		if got, err := group.Read(t.Context(), 10, 10*time.Millisecond); len(got) != want || err != nil {
+			t.Errorf("Read = %v, %v, want %d deliveries", got, err, want)
 		}
 	}
 	checkNoSecret(t, "Address", client.Address())

@@ -42,7 +42,8 @@ func Recipient(entry Entry) string {
 
 // Decode reads what an entry says. Its error is always a *DecodeError, and beside it stands the event as far as it could
 // be read: without Name where the reason is DeadUndecodable, without Data and Headers where it is DeadTooLarge. Data
-// and headers are the bytes that were sent.
+// and headers are the bytes that were sent. An entry that Group.Read has brought is decoded without copying: Event says
+// what that means for who keeps or changes it. An entry made by hand has its data copied.
 func Decode(entry Entry, options DecodeOptions) (Event, error) {
 	large := options.MaxBytes > 0 && entry.Size() > options.MaxBytes
 	fields := entry.Fields
@@ -244,8 +245,8 @@ func (s *selection) facts(id ID, unnamed string) Event {
 	return event
 }
 
-// data is the payload: a part of the reply where the fields are shared with it, and otherwise a copy, since a string may
-// stand in memory that nobody can write to.
+// data is the payload: a part of the reply where the fields are, with nothing of the reply behind it to append to, and
+// otherwise a copy, since a string may stand in memory that cannot be written to.
 func (s *selection) data(shared bool) []byte {
 	switch value := s.text(placeData); {
 	case value == "":

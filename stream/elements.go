@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"strings"
 	"unsafe"
 )
 
@@ -72,21 +73,29 @@ func (e *elements) head(kind byte) (length, size int) {
 // to its end yet.
 func readHead(text []byte, kind byte) (length, size int, ok bool) {
 	const digits = 9
-	index := 1
-	for index < len(text) && index <= digits && text[index]-'0' <= 9 {
-		length = 10*length + int(text[index]-'0')
-		index++
+	end := 1
+	for end < len(text) && end <= digits && text[end]-'0' <= 9 {
+		length = 10*length + int(text[end]-'0')
+		end++
 	}
 	switch {
 	case len(text) > 0 && text[0] != kind:
 		return 0, 0, false
-	case index+1 < len(text) && text[index] == '\r' && text[index+1] == '\n' && index > 1:
-		return length, index + 2, true
-	case len(text) >= len("$-1\r\n"):
-		return -1, len("$-1\r\n"), string(text[1:5]) == "-1\r\n"
-	default:
+	case len(text) > 1 && end == 1:
+		return readNil(text)
+	case end+1 >= len(text):
 		return 0, 0, true
+	default:
+		return length, end + 2, text[end] == '\r' && text[end+1] == '\n'
 	}
+}
+
+func readNil(text []byte) (length, size int, ok bool) {
+	const line = "-1\r\n"
+	if came := text[1:min(len(text), 1+len(line))]; len(came) < len(line) {
+		return 0, 0, strings.HasPrefix(line, string(came))
+	}
+	return -1, 1 + len(line), string(text[1:1+len(line)]) == line
 }
 
 // more waits for more of the reply. Where the chunk is full, what stands in it of the next element moves to a new one.

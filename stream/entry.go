@@ -6,11 +6,13 @@ type Field struct {
 	Value string
 }
 
-// Entry is a record of the stream as Redis holds it: its fields in the order of the XADD, duplicates included.
+// Entry is a record of the stream as Redis holds it: its fields in the order of the XADD, duplicates included. Of one that
+// Group.Read has brought, all texts are parts of the reply, as Event says.
 type Entry struct {
 	ID     ID
 	Fields []Field
-	// shared tells that the fields are parts of the reply that brought them, which Decode hands on without copying it.
+	// shared tells that the fields are parts of a reply in memory that may be written to, which no constant is. The event
+	// that Decode makes of them shares it too: its Data is not a copy.
 	shared bool
 }
 

@@ -2,14 +2,17 @@ package stream
 
 import "time"
 
-// Event is what an entry says, decoded.
+// Event is what an entry says, decoded. Of one that Group.Read has brought, all texts and Data are parts of the reply, so
+// that each of them keeps some 64 KiB of it in memory: clone what is kept for long (strings.Clone, bytes.Clone).
 type Event struct {
 	// Name is what happened, such as NEW_ORDER_RECEIVED.
 	Name string
 	// ID is the producer's own unique ID, the base of idempotency together with Name. Where the producer gave none it
 	// is the entry's ID.
 	ID string
-	// Data is the payload, JSON text by convention; any bytes are passed through. Never nil: `{}` where there was none.
+	// Data is the payload, JSON text by convention; any bytes are passed through. Never nil: `{}` where there was none. It
+	// may be kept and changed, and the other parts of the event stay what they are; but the entry's field that it comes
+	// from, which nothing reads once the event is decoded, changes with it.
 	Data []byte
 	// Time is when it happened: the producer's timestamp, else when the entry was added.
 	Time time.Time

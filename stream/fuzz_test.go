@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +101,83 @@ func joinValues(entry Entry) string {
 		all.WriteString(field.Value)
 	}
 	return all.String()
+}
+
+// FuzzParseRead has the library read the same bytes, and cuts them in other places. Where there is no error there must be
+// the same deliveries, and no reply that Redis makes may be refused.
+func FuzzParseRead(f *testing.F) {
+	whole := frameOf("5-7", "event", "E", "data", "{}")
+	for _, seed := range []string{
+		whole, string(orderFrame(3)), "*-1\r\n", "$-1\r\n", "*0\r\n", "+OK\r\n", "-NOGROUP no\r\n", ":1\r\n", "_\r\n",
+		frameOf("5-7"), frameOf("5"), frameOf("x"), frameOf("5-7", "event"), frameOf("5-7", "", "", "\r\n", "\x00"),
+		strings.Replace(frameOf("5-7"), "*0", "*-1", 1), strings.Replace(whole, "$1\r\nE", "$-1", 1),
+		strings.Replace(whole, "$5", "$4", 1), strings.Replace(whole, "$5", "$6", 1), strings.Replace(whole, "$5", "$999999999", 1),
+		strings.Replace(whole, "*1", "*999999999", 2), whole + whole, whole[:len(whole)-1], strings.Repeat("*1\r\n", 99),
+	} {
+		f.Add([]byte(seed), uint8(7))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, size uint8) {
+		if !fitsMemory(raw) {
+			return
+		}
+		got, err := scriptedGroup(t, string(raw)).Read(t.Context(), 10, 0)
+		want, typedErr := scriptedGroup(t, string(raw)).readTyped(t.Context())
+		if err == nil && (typedErr != nil || !sameDeliveries(got, want)) {
+			t.Errorf("%q: got %v, want %v, %v", raw, got, want, typedErr)
+		}
+		if pieces, piecesErr := readInPieces(&inPieces{raw, int(size)}); err == nil && got != nil &&
+			(piecesErr != nil || !sameDeliveries(pieces, got)) {
+			t.Errorf("%q in pieces of %d: got %v, %v, want %v", raw, size, pieces, piecesErr, got)
+		}
+		fields := fieldsOf(raw)
+		canonical := frameOf("5-7", flat(fields)...)
+		deliveries, err := readInPieces(&inPieces{[]byte(canonical), int(size)})
+		if err != nil || len(deliveries) != 1 || !slices.Equal(deliveries[0].Fields, fields) {
+			t.Errorf("%q: got %v, %v", canonical, deliveries, err)
+		}
+	})
+}
+
+// fitsMemory tells whether the library can be given raw: it sets memory aside for whatever length a reply claims.
+func fitsMemory(raw []byte) bool {
+	digits := 0
+	for _, b := range raw {
+		if digits++; b < '0' || b > '9' {
+			digits = 0
+		}
+		if digits > 5 {
+			return false
+		}
+	}
+	return true
+}
+
+func sameDeliveries(a, b []Delivery) bool {
+	return slices.EqualFunc(a, b, func(a, b Delivery) bool {
+		return a.ID == b.ID && slices.Equal(a.Fields, b.Fields) && a.Deliveries == b.Deliveries
+	})
+}
+
+func flat(fields []Field) (words []string) {
+	for _, field := range fields {
+		words = append(words, field.Name, field.Value)
+	}
+	return words
+}
+
+// inPieces gives bytes in pieces of the size.
+type inPieces struct {
+	rest []byte
+	size int
+}
+
+func (p *inPieces) Read(into []byte) (int, error) {
+	if len(p.rest) == 0 {
+		return 0, io.EOF
+	}
+	read := copy(into, p.rest[:min(len(p.rest), 1+p.size)])
+	p.rest = p.rest[read:]
+	return read, nil
 }
 
 func FuzzEncodeDecode(f *testing.F) {

@@ -58,12 +58,32 @@ func IDAt(t time.Time) ID {
 	return ID{Ms: uint64(max(0, t.UnixMilli()))}
 }
 
+// maxIDBytes is the length of the longest ID: two numbers of 20 digits and a hyphen.
+const maxIDBytes = 41
+
 // String prints the ID as Redis does.
 func (id ID) String() string {
-	buffer := make([]byte, 0, 24)
+	return string(id.appendTo(make([]byte, 0, maxIDBytes)))
+}
+
+func (id ID) appendTo(buffer []byte) []byte {
 	buffer = strconv.AppendUint(buffer, id.Ms, 10)
 	buffer = append(buffer, '-')
-	return string(strconv.AppendUint(buffer, id.Seq, 10))
+	return strconv.AppendUint(buffer, id.Seq, 10)
+}
+
+// appendIDs appends ids to the words of a command. Words that are pointers to strings, all of them in one buffer, cost
+// two allocations in all where strings would cost two each.
+func appendIDs(words []any, ids []ID) []any {
+	buffer := make([]byte, 0, maxIDBytes*len(ids))
+	texts := make([]string, len(ids))
+	for index, id := range ids {
+		first := len(buffer)
+		buffer = id.appendTo(buffer)
+		texts[index] = textOf(buffer[first:])
+		words = append(words, &texts[index])
+	}
+	return words
 }
 
 // MarshalText makes an ID a string in JSON and YAML, as Redis prints it.

@@ -1,8 +1,10 @@
 package stream
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +48,13 @@ func FuzzParseID(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		id, err := ParseID(text)
+		ms, seq, hasSeq := strings.Cut(text, "-")
+		wantMs, msErr := strconv.ParseUint(ms, 10, 64)
+		wantSeq, seqErr := strconv.ParseUint(cmp.Or(seq, "0"), 10, 64)
+		sound := msErr == nil && seqErr == nil && (seq != "" || !hasSeq)
+		if sound != (err == nil) || sound && id != (ID{Ms: wantMs, Seq: wantSeq}) {
+			t.Errorf("ParseID(%q) = %v, %v, want %d-%d, %v, %v", text, id, err, wantMs, wantSeq, msErr, seqErr)
+		}
 		if err != nil {
 			return
 		}

@@ -3,15 +3,17 @@ package stream
 import (
 	"context"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Ack settles entries as done (XACK), whoever owns them, and returns how many were pending.
 func (g *Group) Ack(ctx context.Context, ids []ID) (int, error) {
-	args := make([]string, len(ids))
-	for i, id := range ids {
-		args[i] = id.String()
-	}
-	acked, err := g.client.write.XAck(ctx, g.client.keys.Stream(), g.name, args...).Result()
+	words := make([]any, 0, 3+len(ids))
+	words = appendIDs(append(words, "XACK", g.client.keys.Stream(), g.name), ids)
+	command := redis.NewIntCmd(ctx, words...)
+	_ = g.client.write.Process(ctx, command) // the error stays in the command
+	acked, err := command.Result()
 	if err != nil {
 		return 0, g.failed("ack", err)
 	}
@@ -47,10 +49,7 @@ func (g *Group) AckOwned(ctx context.Context, settled []Settled, keep time.Durat
 // returns the entries that the consumer does not own any more. At most 100 entries a call keep the server responsive;
 // none is a bare sign of life.
 func (g *Group) Renew(ctx context.Context, ids []ID) (lost []ID, err error) {
-	args := []any{g.name, g.consumer}
-	for _, id := range ids {
-		args = append(args, id.String())
-	}
+	args := appendIDs([]any{g.name, g.consumer}, ids)
 	keys := append(g.settleKeys(), g.client.keys.Consumers(g.name))
 	reply, err := g.client.run(ctx, g.client.scripts.renew, keys, args...).Slice()
 	if err != nil {
