@@ -21,6 +21,9 @@ const (
 	readPauseMax = time.Second
 	// suspectLine is how often a line says that what a dead process held is started one by one.
 	suspectLine = 10 * time.Second
+	// suspectsTurn is how long suspects are started one after the other before something is read again: nothing else may be
+	// in hand beside them, and emptying the hands for each of them anew would take far longer.
+	suspectsTurn = 250 * time.Millisecond
 	// mostUnsettled is how many entries may wait for their ack before nothing more is taken in.
 	mostUnsettled = 5000
 )
@@ -72,12 +75,17 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 		if err != nil {
 			return err
 		}
-		room -= taken
-		r.readNext = r.readNext && taken > 0
+		if isSuspect(taken) && r.suspectsGoOn(time.Now()) {
+			r.readNext = false
+			return nil
+		}
+		room -= len(taken)
+		r.readNext = r.readNext && len(taken) > 0
 	}
 	if room <= 0 || ctx.Err() != nil {
 		return nil
 	}
+	r.suspectsSince = time.Time{}
 	deliveries, err := r.group.Read(ctx, r.slots.reach(room), r.block())
 	if err != nil {
 		return err
@@ -90,8 +98,8 @@ func (r *runner) block() time.Duration {
 	return min(r.sweeper.Wait(time.Now()), r.group.Lease()/3, stream.MaxBlock)
 }
 
-// sweep takes over what is due, at most room of it, and returns how many entries that were.
-func (r *runner) sweep(ctx context.Context, room int) (int, error) {
+// sweep takes over what is due, at most room of it, and returns what it took. A suspect is done with when it returns.
+func (r *runner) sweep(ctx context.Context, room int) ([]stream.Delivery, error) {
 	if r.interrupted.Swap(false) {
 		r.sweeper.Interrupted()
 	}
@@ -100,7 +108,7 @@ func (r *runner) sweep(ctx context.Context, room int) (int, error) {
 	r.logSwept(swept)
 	err = cmp.Or(r.admit(ctx, swept.Taken), err)
 	switch {
-	case len(swept.Taken) > 0 && swept.Taken[0].Suspect():
+	case isSuspect(swept.Taken):
 		r.logSuspect(swept.Taken[0])
 		for r.leases.Count() > 0 && ctx.Err() == nil {
 			r.awaitEmpty(ctx)
@@ -110,7 +118,18 @@ func (r *runner) sweep(ctx context.Context, room int) (int, error) {
 		r.sweeper.Hurry() // to take a suspect, or to find that another consumer has taken it
 		r.readNext = false
 	}
-	return len(swept.Taken), err
+	return swept.Taken, err
+}
+
+// isSuspect tells whether what a sweep took is a suspect, which it takes alone.
+func isSuspect(taken []stream.Delivery) bool { return len(taken) > 0 && taken[0].Suspect() }
+
+// suspectsGoOn tells whether it is still the suspects' turn.
+func (r *runner) suspectsGoOn(now time.Time) bool {
+	if r.suspectsSince.IsZero() {
+		r.suspectsSince = now
+	}
+	return now.Sub(r.suspectsSince) < suspectsTurn
 }
 
 // awaitEmpty waits until nothing is in hand, or for patience: a suspect must not take anything with it.

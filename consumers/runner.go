@@ -50,6 +50,7 @@ type runner struct {
 	mayHaveLost atomic.Bool // entries may stand under the consumer's name that are not in its hands
 	// These belong to the intake alone.
 	readNext      bool      // the next turn is a read's, even if a sweep is due
+	suspectsSince time.Time // since when nothing was read for the suspects' sake, zero while something is
 	suspectLogged time.Time // when an entry was last said to be started alone
 
 	health health
