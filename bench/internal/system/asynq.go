@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// asynqWorkers is how many tasks of a group are handled at once. A task's end is a round trip, so there must be many.
-	asynqWorkers = 32
+	// asynqWorkers is how many tasks of a group are handled at once. A task's end is a round trip, so there must be
+	// several; fetching, one task after the other, does not keep more than these busy.
+	asynqWorkers = 10
 	// asynqCheckEvery is how often an empty queue is asked for tasks; the default of 1 s is what a task would wait.
 	asynqCheckEvery = 5 * time.Millisecond
 	// asynqSenders is how many tasks are enqueued at once where nobody waits for one before the next.

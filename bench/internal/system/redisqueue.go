@@ -18,11 +18,11 @@ import (
 
 const (
 	// redisQueueWorkers is how many handle a group's entries. Each acks an entry by itself and waits for the answer, so
-	// there must be many.
-	redisQueueWorkers = 64
-	// redisQueueBuffer is how many entries may wait for them; a read asks for as many as have room. (One that finds no
-	// room at all asks for no number and gets the whole backlog, which no setting prevents.)
-	redisQueueBuffer = 1000
+	// there must be several; beyond about 16 they only cost more.
+	redisQueueWorkers = 16
+	// redisQueueBuffer is how many entries may wait for them, the library's default. A larger one gains nothing: a read
+	// asks for as many entries as have room, and one that finds no room asks for no number and gets the whole backlog.
+	redisQueueBuffer = 100
 	// redisQueueBlock is how long a read waits, and how long the end may take.
 	redisQueueBlock = time.Second
 	// redisQueueVisibility is after how long an entry is taken from a consumer that seems dead. It must be longer than
@@ -33,8 +33,8 @@ const (
 	redisQueueReclaimEvery = time.Minute
 )
 
-// RedisQueue is robinjoseph08/redisqueue: a consumer with many workers and a deep buffer for each group, over enough
-// connections for all of them. Its producer does not trim, since trimming loses what is not handled yet.
+// RedisQueue is robinjoseph08/redisqueue: a consumer with several workers for each group, over enough connections for all
+// of them. Its producer does not trim, since trimming loses what is not handled yet.
 type RedisQueue struct{}
 
 // Name is what the tables call it.

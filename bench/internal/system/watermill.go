@@ -21,8 +21,8 @@ import (
 
 const (
 	// watermillSubscriptions is how many each group has. One reads an entry, hands it over, waits for its ack, acks it in
-	// Redis and only then goes on, so all speed comes from having many of them.
-	watermillSubscriptions = 32
+	// Redis and only then goes on, so all speed comes from having several of them. Beyond about 16 they only cost more.
+	watermillSubscriptions = 12
 	// watermillBlock is how long a read waits. The default of 100 ms makes idle subscriptions poll ten times a second.
 	watermillBlock = time.Second
 	// watermillClaimEvery is how often each subscription looks for the entries of dead consumers. With as many
