@@ -13,13 +13,15 @@ import (
 const duplicateDelay = 2 * time.Second
 
 // admit takes deliveries in hand and sorts them: what is not for this group is acked, what was handled before is skipped,
-// the rest is queued for the workers.
+// the rest is queued for the workers, or handed back where a read beyond the room (slots.reach) brought too much.
 //
 // An error means that dedupe markers could not be set; what needed one has been handed back.
-func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery) error {
+func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery, room int) error {
 	wanted := r.sort(ctx, deliveries)
 	starting, err := r.begin(ctx, wanted)
-	r.enqueue(ctx, r.keepReach(ctx, starting))
+	fitting := min(room, len(starting))
+	r.enqueue(ctx, starting[:fitting])
+	r.handBack(context.WithoutCancel(ctx), starting[fitting:]...)
 	return err
 }
 
@@ -46,13 +48,6 @@ func (r *runner) sort(ctx context.Context, deliveries []stream.Delivery) []*job 
 	r.slots.take(len(wanted))
 	r.slots.sorted(held, len(wanted), bytes)
 	return wanted
-}
-
-// keepReach hands back what is more than the slots, after a read beyond them (slots.reach) that brought too much.
-func (r *runner) keepReach(ctx context.Context, jobs []*job) []*job {
-	over := min(r.slots.over(), len(jobs))
-	r.handBack(context.WithoutCancel(ctx), jobs[len(jobs)-over:]...)
-	return jobs[:len(jobs)-over]
 }
 
 // enqueue gives jobs to the workers, to as many of them as there are jobs, and hands back what ctx leaves no time for.

@@ -422,3 +422,27 @@ func TestDeadConsumerIsTakenOverInOneLine(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingIsHandedBackInADrain checks that what was read into free slots stays: handings back cost a script each, and
+// wait for the next sweep.
+func TestNothingIsHandedBackInADrain(t *testing.T) {
+	onReal(t, func(b *bench, _ *redistest.Server) {
+		const events = 4000
+		b.addMany(events, "")
+		var handled atomic.Int32
+		stop := b.run(func(o *consumers.Options) { o.Logger = nil }, consumers.GroupOptions{
+			Name: "g", Events: []string{"ORDER"}, Concurrency: 64,
+			Handler: consumers.HandlerFunc(func(context.Context, *consumers.Delivery) error {
+				time.Sleep(time.Duration(handled.Add(1)%8) * time.Millisecond) // the mean goes up and down
+				return nil
+			}),
+		})
+		b.until("all are handled", func() bool { return handled.Load() == events })
+		for _, consumer := range b.client.Redis().XInfoConsumers(b.Context(), "event_stream", "g").Val() {
+			if consumer.Name == stream.Waiting {
+				t.Errorf("entries were handed back: there is a consumer %q", consumer.Name)
+			}
+		}
+		stop()
+	})
+}

@@ -90,7 +90,7 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 	if err != nil {
 		return err
 	}
-	return r.admit(ctx, deliveries)
+	return r.admit(ctx, deliveries, room)
 }
 
 // block is how long a read may wait: not beyond the next sweep, nor for long in the measure of a lease.
@@ -106,7 +106,7 @@ func (r *runner) sweep(ctx context.Context, room int) ([]stream.Delivery, error)
 	swept, err := r.sweeper.Sweep(ctx, room, r.leases.Count() == 0)
 	r.health.sweeping.set(cmp.Or(err, swept.Refused))
 	r.logSwept(swept)
-	err = cmp.Or(r.admit(ctx, swept.Taken), err)
+	err = cmp.Or(r.admit(ctx, swept.Taken, len(swept.Taken)), err)
 	switch {
 	case isSuspect(swept.Taken):
 		r.logSuspect(swept.Taken[0])
@@ -225,5 +225,5 @@ func (r *runner) adopt(ctx context.Context) error {
 	if len(adopted) > 0 {
 		r.log.Info("took up entries whose delivery was lost on the way", zap.Int("entries", len(adopted)))
 	}
-	return errors.Join(r.admit(ctx, innocent), claim.HandBack(ctx, r.group, suspects))
+	return errors.Join(r.admit(ctx, innocent, len(innocent)), claim.HandBack(ctx, r.group, suspects))
 }

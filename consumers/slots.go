@@ -80,11 +80,6 @@ func (s *slots) reach(room int) int {
 	return max(room, int(entries))
 }
 
-// over is how many entries too many are held, after a reach that brought more than was expected.
-func (s *slots) over() int {
-	return max(0, int(s.used.Load())-s.workers-s.buffer())
-}
-
 // handled teaches the buffer how long a handling takes.
 func (s *slots) handled(took time.Duration) {
 	s.took.Add(int64(took))
