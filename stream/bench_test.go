@@ -125,8 +125,8 @@ func rewind(b *testing.B, client redis.UniversalClient) {
 	}
 }
 
-// BenchmarkRead reads and decodes batches from a real server.
-func BenchmarkRead(b *testing.B) {
+// drain reads and decodes batches from a real server, and hands each to settle.
+func drain(b *testing.B, settle func(*Group, []Delivery) error) {
 	const batches = 40
 	group := filled(b, batches*batch)
 	b.ReportAllocs()
@@ -145,6 +145,42 @@ func BenchmarkRead(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+		if err := settle(group, deliveries); err != nil {
+			b.Fatal(err)
+		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/delivery")
+}
+
+func BenchmarkRead(b *testing.B) {
+	drain(b, func(*Group, []Delivery) error { return nil })
+}
+
+func BenchmarkReadAndAck(b *testing.B) {
+	ids := make([]ID, batch)
+	drain(b, func(group *Group, deliveries []Delivery) error {
+		for index := range deliveries {
+			ids[index] = deliveries[index].ID
+		}
+		acked, err := group.Ack(context.Background(), ids)
+		if err == nil && acked != batch {
+			err = fmt.Errorf("acked %d of %d", acked, batch)
+		}
+		return err
+	})
+}
+
+// BenchmarkAck acks what is not pending: the server has less to do, the client has not.
+func BenchmarkAck(b *testing.B) {
+	group := filled(b, 1)
+	ids := make([]ID, batch)
+	for index := range ids {
+		ids[index] = ID{Ms: 1763691200123, Seq: uint64(index)}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := group.Ack(context.Background(), ids); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -200,7 +200,8 @@ func FuzzEncodeDecode(f *testing.F) {
 	})
 }
 
-// TestDecodeBombs bounds what hostile JSON may cost: far below what a lease could notice.
+// TestDecodeBombs bounds what hostile JSON may cost: below what a lease could notice on a busy machine under the race
+// detector, and far below what anything quadratic takes.
 func TestDecodeBombs(t *testing.T) {
 	const size = 5 << 20
 	tests := map[string]string{
@@ -219,14 +220,14 @@ func TestDecodeBombs(t *testing.T) {
 				entry := entryOf(field, bomb)
 				start := time.Now()
 				event, err := Decode(entry, DecodeOptions{})
-				if took := time.Since(start); took > 2*time.Second {
-					t.Errorf("Decode of %d bytes in the field %s took %v, want at most 2s", len(bomb), field, took)
+				if took := time.Since(start); took > 10*time.Second {
+					t.Errorf("Decode of %d bytes in the field %s took %v, want at most 10s", len(bomb), field, took)
 				}
 				checkDecoded(t, entry, &event, err)
 			}
 			start := time.Now()
 			_, err := Decode(entryOf("data", bomb), DecodeOptions{MaxBytes: 1 << 20})
-			if took := time.Since(start); took > 100*time.Millisecond || err == nil {
+			if took := time.Since(start); took > time.Second || err == nil {
 				t.Errorf("Decode above the limit took %v with error %v, want next to nothing and an error", took, err)
 			}
 		})

@@ -75,7 +75,8 @@ func (id ID) appendTo(buffer []byte) []byte {
 // appendIDs appends ids to the words of a command. Words that are pointers to strings, all of them in one buffer, cost
 // two allocations in all where strings would cost two each.
 func appendIDs(words []any, ids []ID) []any {
-	buffer := make([]byte, 0, maxIDBytes*len(ids))
+	const likely = 20 // bytes of an ID; a buffer that has to grow leaves the texts in the old one as they are
+	buffer := make([]byte, 0, likely*len(ids))
 	texts := make([]string, len(ids))
 	for index, id := range ids {
 		first := len(buffer)

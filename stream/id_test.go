@@ -94,6 +94,24 @@ func TestIDNeighbours(t *testing.T) {
 	}
 }
 
+// TestIDsAsWords has IDs of all lengths, so that their common buffer is outgrown.
+func TestIDsAsWords(t *testing.T) {
+	t.Parallel()
+	var ids []ID
+	for shift := range 64 {
+		ids = append(ids, ID{Ms: math.MaxUint64 >> (63 - shift), Seq: math.MaxUint64 >> shift}, lastID)
+	}
+	words := appendIDs([]any{"XACK"}, ids)
+	if len(words) != 1+len(ids) || words[0] != "XACK" {
+		t.Fatalf("appendIDs: got %d words, want one for each of %d IDs behind XACK", len(words), len(ids))
+	}
+	for index, id := range ids {
+		if got := *words[1+index].(*string); got != id.String() {
+			t.Errorf("word %d is %q, want %v", index, got, id)
+		}
+	}
+}
+
 func TestIDTime(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2025, 11, 21, 2, 13, 20, 123456789, time.UTC)
