@@ -9,7 +9,7 @@ import (
 
 // Delivery is one handing-over of an event to a handler.
 type Delivery struct {
-	// Event is what happened. Its Data is shared with nobody and may be kept.
+	// Event is what happened. It is the handler's own; stream.Event says what keeping it for long costs.
 	stream.Event
 	// Group is the handler's consumer group.
 	Group string

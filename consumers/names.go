@@ -51,7 +51,7 @@ func (n *names) passedBy(ctx context.Context, group, name string) {
 	if !known {
 		wanted = n.isWanted(name)
 		if len(n.wanted) < mostNames {
-			n.wanted[name] = wanted
+			n.wanted[strings.Clone(name)] = wanted // the name is a part of the reply that brought it
 		}
 	}
 	if !wanted {
