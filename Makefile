@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help test lint fuzz cover build image
+.PHONY: help test lint fuzz cover bench build image
 
 DOCKER ?= docker
 IMAGE ?= localhost/millrace:dev
@@ -17,6 +17,7 @@ test: ## run every test, on an in-memory and on a real Redis, then each fuzz tes
 
 lint: ## check style, imports and likely mistakes (.golangci.yaml)
 	go tool -modfile=tools/go.mod golangci-lint run
+	cd bench && go tool -modfile=../tools/go.mod golangci-lint run --config ../.golangci.yaml
 
 fuzz: ## run each fuzz test for a minute
 	@.ci/fuzz 1m
@@ -24,6 +25,10 @@ fuzz: ## run each fuzz test for a minute
 cover: ## show how much of each package its own tests reach
 	@command -v redis-server >/dev/null || .ci/install redis-server
 	@.ci/cover
+
+bench: ## measure Millrace beside bare loops, for half an hour (docs/performance.md)
+	@command -v redis-server >/dev/null || .ci/install redis-server
+	cd bench && go run .
 
 build: ## build ./millrace, one static file
 	CGO_ENABLED=0 go build -trimpath -o millrace .
