@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 )
 
 const (
-	// readAtOnce is what the bare loops ask for with one read.
+	// readAtOnce is what the bare loops ask for with one read, where the target does not say.
 	readAtOnce = 1000
 	// readBlock is how long their reads wait for entries; the end of a run waits for it.
 	readBlock = 100 * time.Millisecond
@@ -95,7 +96,7 @@ func (l *goRedisLoop) name() string { return l.target.Groups[l.group] }
 // runInline handles each batch where it was read.
 func (l *goRedisLoop) runInline(ctx context.Context) error {
 	for ctx.Err() == nil {
-		messages, err := l.read(ctx, readAtOnce)
+		messages, err := l.read(ctx, cmp.Or(l.target.ReadAtOnce, readAtOnce))
 		if err != nil {
 			return err
 		}

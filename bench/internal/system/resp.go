@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,7 +110,7 @@ func newRESPLoop(ctx context.Context, target Target, group int, handle Handle) (
 	if err != nil {
 		return nil, err
 	}
-	count := readAtOnce
+	count := cmp.Or(target.ReadAtOnce, readAtOnce)
 	if target.Concurrency > 0 {
 		count = target.Concurrency
 	}

@@ -46,6 +46,8 @@ type Target struct {
 	Slow int
 	// Lease is how long a silent consumer keeps what it was handed, where the system knows leases; zero is its default.
 	Lease time.Duration
+	// ReadAtOnce is how many entries the bare loops ask for with one read; zero is 1,000. Large events need fewer.
+	ReadAtOnce int
 	// Events is how many events the run has. The control without a queue needs it; the others must not use it.
 	Events int
 	// Process of Processes is this one among those that share the groups; 0 of 1 where it is alone.

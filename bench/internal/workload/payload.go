@@ -26,9 +26,9 @@ func payload() Workload {
 			}
 			var faults []error
 			for _, size := range []payloadSize{
-				{"100 B", 100, bench.size(200_000, 10_000)},
-				{"1 KB", 1 << 10, bench.size(100_000, 5_000)},
-				{"100 KB", 100 << 10, bench.size(3_000, 100)},
+				{"100 B", 100, bench.size(200_000, 10_000), 1_000},
+				{"1 KB", 1 << 10, bench.size(100_000, 5_000), 1_000},
+				{"100 KB", 100 << 10, bench.size(5_000, 100), 20},
 			} {
 				if err := bench.payload(ctx, &table, size); err != nil {
 					faults = append(faults, fmt.Errorf("%s: %w", size.name, err))
@@ -39,20 +39,21 @@ func payload() Workload {
 	}
 }
 
-// payloadSize is the data of each event, and how many events there are.
+// payloadSize is the data of each event, how many events there are, and how many of them the bare loops read at once.
 type payloadSize struct {
-	name   string
-	bytes  int
-	events int
+	name       string
+	bytes      int
+	events     int
+	readAtOnce int
 }
 
 // payload adds the rows for one size.
 func (b *Bench) payload(ctx context.Context, table *round.Table, size payloadSize) error {
 	results, err := b.rounds(ctx, b.systems("millrace", baseline, ceiling),
 		func(ctx context.Context, run *run) (round.Measure, error) {
-			measure, err := run.drain(ctx, child.Spec{
-				Target: run.target(payloadGroups, size.events), Events: size.events, DataBytes: size.bytes,
-			})
+			target := run.target(payloadGroups, size.events)
+			target.ReadAtOnce = size.readAtOnce
+			measure, err := run.drain(ctx, child.Spec{Target: target, Events: size.events, DataBytes: size.bytes})
 			if err == nil {
 				measure["MB/s"] = measure["deliveries/s"] * float64(size.bytes) / 1e6
 			}
