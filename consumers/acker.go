@@ -11,28 +11,34 @@ import (
 )
 
 const (
-	// ackBatch is how many acks go in one command at most.
-	ackBatch = 500
+	// ackBatch is how many acks go in one command at most, so that it holds up the server for half a millisecond.
+	ackBatch = 1000
 	// ackDelay is how long an ack waits for company.
 	ackDelay = 2 * time.Millisecond
-	// scriptBatch is how many entries one script settles at most, so that it holds up the server for half a millisecond.
+	// scriptBatch is how many entries one script settles at most, to the same end.
 	scriptBatch = 100
 )
 
 // acker acks what has succeeded, in batches, and does not let go before Redis has confirmed it.
 type acker struct {
-	group  *stream.Group
-	leases *claim.Leases
-	dedupe time.Duration
-	top    atomic.Pointer[job] // of the stack of jobs that wait for their ack
-	wake   chan struct{}       // holds a token when the stack has got its first job, or a full batch
-	report func(error)         // how the last attempt went
-	acked  func([]*job)        // what Redis has confirmed
-	lost   func(*job)          // what another consumer owned before
+	group     *stream.Group
+	leases    *claim.Leases
+	dedupe    time.Duration
+	top       atomic.Pointer[job] // of the stack of jobs that wait for their ack
+	wake      chan struct{}       // holds a token when the stack has got its first job, or a full batch
+	confirmed chan struct{}       // holds a token after acks were confirmed
+	report    func(error)         // how the last attempt went
+	acked     func([]*job)        // what Redis has confirmed
+	lost      func(*job)          // what another consumer owned before
+
+	// What the batches are gathered in, one after the other; for run alone.
+	jobs []*job
+	ids  []stream.ID
+	held []*claim.Lease
 }
 
 func newAcker(group *stream.Group, leases *claim.Leases, dedupe time.Duration) *acker {
-	return &acker{group: group, leases: leases, dedupe: dedupe, wake: make(chan struct{}, 1)}
+	return &acker{group: group, leases: leases, dedupe: dedupe, wake: make(chan struct{}, 1), confirmed: make(chan struct{}, 1)}
 }
 
 // add has the job acked. It does not block: how much waits for its ack is bounded by the intake. The stack needs no lock,
@@ -46,10 +52,17 @@ func (a *acker) add(job *job) {
 		added = a.top.CompareAndSwap(job.below, job)
 	}
 	if job.height == 1 || job.height == ackBatch {
-		select {
-		case a.wake <- struct{}{}:
-		default:
-		}
+		signal(a.wake)
+	}
+}
+
+// await waits until some acks are confirmed, for patience or until ctx ends.
+func (a *acker) await(ctx context.Context, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case <-a.confirmed:
+	case <-ctx.Done():
 	}
 }
 
@@ -83,17 +96,14 @@ func (a *acker) gather(timer *time.Timer) {
 	}
 }
 
-// take empties the stack.
+// take empties the stack. What it returns is good until it is called again.
 func (a *acker) take() []*job {
-	top := a.top.Swap(nil)
-	if top == nil {
-		return nil
+	a.jobs = a.jobs[:0]
+	for top := a.top.Swap(nil); top != nil; {
+		a.jobs = append(a.jobs, top)
+		top, top.below = top.below, nil // or a job that lives long would keep every one before it in memory
 	}
-	jobs := make([]*job, 0, top.height)
-	for job := top; job != nil; job = job.below {
-		jobs = append(jobs, job)
-	}
-	return jobs
+	return a.jobs
 }
 
 // flush acks jobs, again and again until Redis has confirmed all of them, the group is gone or ctx ends. Jobs that go the
@@ -119,6 +129,8 @@ func (a *acker) flush(ctx context.Context, jobs []*job) {
 	if stream.IsNoGroup(err) {
 		a.confirm(jobs, entryIDs(jobs), false)
 	}
+	clear(a.jobs) // an idle group keeps nothing in memory
+	clear(a.held)
 }
 
 // The ways of an ack: what it costs depends on what beside the entry has to change, and on whether the lease still runs.
@@ -157,7 +169,11 @@ func (a *acker) split(jobs []*job, now time.Time) (way int, some []*job) {
 
 func (a *acker) ack(ctx context.Context, way int, jobs []*job) (lost []stream.ID, err error) {
 	if way == plainly {
-		_, err := a.group.Ack(ctx, entryIDs(jobs))
+		a.ids = a.ids[:0]
+		for _, job := range jobs {
+			a.ids = append(a.ids, job.id)
+		}
+		_, err := a.group.Ack(ctx, a.ids)
 		return nil, err
 	}
 	settled := make([]stream.Settled, len(jobs))
@@ -172,7 +188,12 @@ func (a *acker) ack(ctx context.Context, way int, jobs []*job) (lost []stream.ID
 
 // confirm lets go of jobs. What a repeat finds lost while its lease runs was acked by an earlier try, whose reply was lost.
 func (a *acker) confirm(jobs []*job, lost []stream.ID, repeated bool) {
-	a.leases.Drop(leasesOf(jobs)...)
+	a.held = a.held[:0]
+	for _, job := range jobs {
+		a.held = append(a.held, &job.lease)
+	}
+	a.leases.Drop(a.held...)
+	signal(a.confirmed)
 	if len(lost) == 0 {
 		a.acked(jobs)
 		return

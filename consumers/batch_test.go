@@ -2,6 +2,7 @@ package consumers
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -113,7 +114,7 @@ func TestAckerTakesEachJobOnce(t *testing.T) {
 func TestAckerSplits(t *testing.T) {
 	t.Parallel()
 	acker := newAcker(nil, claim.NewLeases(thief{}), 0)
-	jobs, now := someJobs(ackBatch+300), time.Now()
+	jobs, now := someJobs(2*ackBatch), time.Now()
 	noted := map[*job]bool{}
 	for i, job := range jobs {
 		holdAs(job, now.Add(time.Minute))
@@ -132,11 +133,11 @@ func TestAckerSplits(t *testing.T) {
 		sizes[way] = append(sizes[way], len(some))
 		rest = rest[len(some):]
 	}
-	if got := sizes[plainly]; len(got) != 2 || got[0] != ackBatch || got[1] != 100 {
-		t.Errorf("600 plain acks went in batches of %v, want 500 and 100", got)
+	if got := sizes[plainly]; len(got) != 2 || got[0] != ackBatch || got[1] != ackBatch/2 {
+		t.Errorf("1,500 plain acks went in batches of %v, want 1,000 and 500", got)
 	}
-	if got := sizes[asOwner]; len(got) != 2 || got[0] != scriptBatch || got[1] != scriptBatch {
-		t.Errorf("200 acks of owners went in batches of %v, want 100 and 100", got)
+	if got := sizes[asOwner]; len(got) != 5 || slices.Max(got) != scriptBatch {
+		t.Errorf("500 acks of owners went in batches of %v, want five of 100", got)
 	}
 }
 

@@ -24,8 +24,9 @@ const (
 	// suspectsTurn is how long suspects are started one after the other before something is read again: nothing else may be
 	// in hand beside them, and emptying the hands for each of them anew would take far longer.
 	suspectsTurn = 250 * time.Millisecond
-	// mostUnsettled is how many entries may wait for their ack before nothing more is taken in.
-	mostUnsettled = 5000
+	// mostUnsettled is how many entries may be in hand beside those that are handled, most of them waiting for their ack,
+	// before nothing more is taken in.
+	mostUnsettled = 3 * bufferEntries
 )
 
 // intake is the one door through which deliveries come in: it takes a slot before it takes work, sweeps when that is due,
@@ -38,8 +39,8 @@ func (r *runner) intake(ctx context.Context) {
 		if room == 0 {
 			continue
 		}
-		if r.leases.Count() > mostUnsettled {
-			sleep(ctx, readPauseMin)
+		if r.leases.Count() > r.options.Concurrency+mostUnsettled {
+			r.acker.await(ctx, patience)
 			continue
 		}
 		adopting := r.mayHaveLost.Load() // which says nothing of whether reading works
@@ -86,7 +87,7 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 		return nil
 	}
 	r.suspectsSince = time.Time{}
-	deliveries, err := r.group.Read(ctx, r.slots.reach(room), r.block())
+	deliveries, err := r.reader.Read(ctx, r.slots.reach(room), r.block())
 	if err != nil {
 		return err
 	}

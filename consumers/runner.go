@@ -49,6 +49,7 @@ type runner struct {
 	interrupted atomic.Bool // a renewal has failed: Redis was out of reach
 	mayHaveLost atomic.Bool // entries may stand under the consumer's name that are not in its hands
 	// These belong to the intake alone.
+	reader        *stream.Reader
 	readNext      bool      // the next turn is a read's, even if a sweep is due
 	suspectsSince time.Time // since when nothing was read for the suspects' sake, zero while something is
 	suspectLogged time.Time // when an entry was last said to be started alone
@@ -66,6 +67,7 @@ func newRunner(set *Set, options GroupOptions, group *stream.Group) *runner {
 		metrics: set.options.Metrics.group(options.Name),
 		handler: Wrap(options.Handler, Recover()),
 		group:   group,
+		reader:  group.Reader(),
 		leases:  claim.NewLeases(group),
 		slots:   newSlots(options.Concurrency),
 		queue:   make(chan *batch, 2*options.Concurrency+bufferEntries),

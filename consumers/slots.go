@@ -50,12 +50,8 @@ const weight = 1.0 / 16
 func (s *slots) take(entries int) { s.used.Add(int64(entries)) }
 
 func (s *slots) release(entries int) {
-	if s.used.Add(-int64(entries)) > s.wakeAt.Load() {
-		return
-	}
-	select {
-	case s.freed <- struct{}{}:
-	default:
+	if s.used.Add(-int64(entries)) <= s.wakeAt.Load() {
+		signal(s.freed)
 	}
 }
 

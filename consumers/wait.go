@@ -49,3 +49,11 @@ func within(limit time.Duration, wait func()) bool {
 		return false
 	}
 }
+
+// signal puts a token into a channel that holds one, where there is none.
+func signal(channel chan<- struct{}) {
+	select {
+	case channel <- struct{}{}:
+	default:
+	}
+}

@@ -17,27 +17,47 @@ import (
 // An end of ctx is seen before the read is sent and not during it: cutting a blocked read short would lose what the
 // server has just handed over. After an error that may have happened as well, and Adopt takes it up.
 func (g *Group) Read(ctx context.Context, count int, block time.Duration) ([]Delivery, error) {
+	return g.Reader().Read(ctx, count, block)
+}
+
+// Reader reads as Group.Read does, again and again into the same memory. It is for one goroutine at a time.
+type Reader struct {
+	group      *Group
+	deliveries []Delivery
+	fields     []Field
+}
+
+// Reader returns a new Reader of the group.
+func (g *Group) Reader() *Reader { return &Reader{group: g} }
+
+// Read is Group.Read, but for one thing: the deliveries and their Fields are overwritten by the next Read. What was decoded
+// from them stays.
+func (r *Reader) Read(ctx context.Context, count int, block time.Duration) ([]Delivery, error) {
+	clear(r.deliveries) // a blocked read must not keep the reply before it in memory
+	clear(r.fields)
+	g := r.group
 	words := make([]any, 0, 11)
 	words = append(words, "XREADGROUP", "GROUP", g.name, g.consumer, "COUNT", count)
 	if block >= time.Millisecond {
 		words = append(words, "BLOCK", min(block, MaxBlock).Milliseconds())
 	}
 	words = append(words, "STREAMS", g.client.keys.Stream(), ">")
-	deliveries, err := g.client.readDeliveries(ctx, words, time.Now().Add(g.lease))
+	deliveries, err := r.read(ctx, words, time.Now().Add(g.lease))
 	if err != nil {
 		return nil, g.failed("read", err)
 	}
 	return deliveries, nil
 }
 
-// readDeliveries sends an XREADGROUP a single time. A Redis Cluster's client has to see a redirection as an error, and so
-// reads a typed reply; every other one has its reply read in place.
-func (c *Client) readDeliveries(ctx context.Context, words []any, leaseEnds time.Time) ([]Delivery, error) {
-	server, isSingle := c.read.(*redis.Client)
+// read sends an XREADGROUP a single time. A Redis Cluster's client has to see a redirection as an error, and so reads a
+// typed reply; every other one has its reply read in place.
+func (r *Reader) read(ctx context.Context, words []any, leaseEnds time.Time) ([]Delivery, error) {
+	client := r.group.client
+	server, isSingle := client.read.(*redis.Client)
 	if isSingle {
-		return readInPlace(ctx, server, words, leaseEnds)
+		return r.readInPlace(ctx, server, words, leaseEnds)
 	}
-	reply, err := c.readBlocked(ctx, len(words)-2, words...).Result()
+	reply, err := client.readBlocked(ctx, len(words)-2, words...).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
@@ -47,10 +67,15 @@ func (c *Client) readDeliveries(ctx context.Context, words []any, leaseEnds time
 	return parseRead(reply, leaseEnds)
 }
 
-func readInPlace(ctx context.Context, server *redis.Client, words []any, leaseEnds time.Time) ([]Delivery, error) {
+func (r *Reader) readInPlace(ctx context.Context, server *redis.Client, words []any, leaseEnds time.Time) ([]Delivery, error) {
 	const head = 64 // bytes, more than stand before the stream's name
-	reply := &readReply{elements: elements{chunk: make([]byte, 0, head)}, leaseEnds: leaseEnds}
-	switch err := server.Process(ctx, redis.NewRawWriteToCmd(ctx, reply, words...)); {
+	reply := &readReply{
+		elements: elements{chunk: make([]byte, 0, head)}, leaseEnds: leaseEnds,
+		deliveries: r.deliveries[:0], fields: r.fields[:0],
+	}
+	err := server.Process(ctx, redis.NewRawWriteToCmd(ctx, reply, words...))
+	r.deliveries, r.fields = reply.deliveries, reply.fields
+	switch {
 	case errors.Is(err, errReplyRead):
 		return reply.deliveries, nil
 	case err != nil:
@@ -70,7 +95,7 @@ type readReply struct {
 	elements
 	leaseEnds  time.Time
 	deliveries []Delivery
-	fields     []Field // room for the fields of several deliveries
+	fields     []Field // of the last deliveries, all of them where there was room
 }
 
 // errReplyRead ends the library's reading of a reply that ReadFrom has read to its end. Being one of Redis' errors, it
@@ -125,7 +150,9 @@ func (r *readReply) parse() {
 	if streams != 1 || pair != 2 || entries < 0 {
 		r.refuse()
 	}
-	r.deliveries = make([]Delivery, 0, min(max(entries, 0), likely))
+	if entries > cap(r.deliveries) {
+		r.deliveries = make([]Delivery, 0, min(entries, likely))
+	}
 	for left := entries; left > 0 && r.err == nil; left-- {
 		r.deliveries = append(r.deliveries, Delivery{Entry: r.entry(left), Deliveries: 1, LeaseEnds: r.leaseEnds})
 	}
@@ -152,21 +179,19 @@ func (r *readReply) entry(left int) Entry {
 		r.refuse()
 	}
 	r.makeRoom(size/2, left)
+	first := len(r.fields)
 	for ; size > 0 && r.err == nil; size -= 2 {
 		r.fields = append(r.fields, Field{Name: r.text(), Value: r.text()})
 	}
-	count := len(r.fields)
-	entry := Entry{ID: id, Fields: r.fields[:count:count], shared: true}
-	r.fields = r.fields[count:]
-	return entry
+	return Entry{ID: id, Fields: r.fields[first:len(r.fields):len(r.fields)], shared: true}
 }
 
 // makeRoom sees to room for the fields of an entry, and where there is none makes it for all entries that are left, as if
-// each had as many.
+// each had as many, and twice what there was, so that a Reader soon has room for all. The entries before keep theirs.
 func (r *readReply) makeRoom(fields, left int) {
-	const most = 4 << 10
-	if cap(r.fields) < fields {
-		r.fields = make([]Field, 0, min(fields*left, most))
+	const most = 8 << 10
+	if cap(r.fields)-len(r.fields) < fields {
+		r.fields = make([]Field, 0, min(max(fields*left, 2*cap(r.fields)), most))
 	}
 }
 
