@@ -21,8 +21,8 @@ const (
 	library = "millrace-inventory"
 
 	programGroups = 3
-	// programLook is how often it is looked at whether the program has done everything.
-	programLook = 5 * time.Millisecond
+	// programLook is how often it is looked at how far the program is.
+	programLook = 10 * time.Millisecond
 )
 
 // serviceDrain is whether the program is as fast as the packages that it is made of.
@@ -68,12 +68,16 @@ func (r *run) drainProgram(ctx context.Context, spec child.Spec) (round.Measure,
 	if err := r.fill(ctx, spec); err != nil {
 		return nil, err
 	}
+	binary, err := r.bench.program(ctx) // builds it, perhaps
+	if err != nil {
+		return nil, err
+	}
 	cpuBefore, err := r.server.CPU(ctx)
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	running, err := r.startProgram(ctx, spec.Target)
+	running, err := binary.Start(ctx, spec.Target)
 	if err != nil {
 		return nil, err
 	}
