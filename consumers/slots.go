@@ -12,7 +12,7 @@ const (
 	// idle replica.
 	bufferTime = 20 * time.Millisecond
 	// bufferEntries and bufferBytes bound what lies ready, however fast the handler.
-	bufferEntries = 1000
+	bufferEntries = 500
 	bufferBytes   = 16 << 20
 )
 
