@@ -130,7 +130,6 @@ func (a *acker) flush(ctx context.Context, jobs []*job) {
 		a.confirm(jobs, entryIDs(jobs), false)
 	}
 	clear(a.jobs) // an idle group keeps nothing in memory
-	clear(a.held)
 }
 
 // The ways of an ack: what it costs depends on what beside the entry has to change, and on whether the lease still runs.
@@ -193,6 +192,7 @@ func (a *acker) confirm(jobs []*job, lost []stream.ID, repeated bool) {
 		a.held = append(a.held, &job.lease)
 	}
 	a.leases.Drop(a.held...)
+	clear(a.held)
 	signal(a.confirmed)
 	if len(lost) == 0 {
 		a.acked(jobs)

@@ -25,13 +25,22 @@ func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery, room i
 	return err
 }
 
+// jobsAtOnce is how many jobs are made together. Whoever keeps one of them, as a slow handler does, keeps all of those in
+// memory, and the events that they hold.
+const jobsAtOnce = 64
+
 // sort takes deliveries in hand, leaving out what is there already, decodes them, and passes by what is not for this group.
 // The rest is returned, each with a slot.
 func (r *runner) sort(ctx context.Context, deliveries []stream.Delivery) []*job {
-	made, wanted := make([]job, len(deliveries)), make([]*job, 0, len(deliveries))
+	var made []job
+	wanted := make([]*job, 0, len(deliveries))
 	held, bytes := 0, 0
 	for i := range deliveries {
-		job, delivery := &made[i], &deliveries[i]
+		if len(made) == 0 {
+			made = make([]job, min(jobsAtOnce, len(deliveries)-i))
+		}
+		job, delivery := &made[0], &deliveries[i]
+		made = made[1:]
 		if !r.leases.Hold(delivery.ID, &job.lease, delivery.LeaseEnds) {
 			continue
 		}

@@ -446,3 +446,42 @@ func TestNothingIsHandedBackInADrain(t *testing.T) {
 		stop()
 	})
 }
+
+// TestSuspectStartsBesideSteadyEvents has an entry taken over that may have killed its process, while new events keep coming
+// and there is never a moment without one in hand: the suspect must have its turn all the same.
+func TestSuspectStartsBesideSteadyEvents(t *testing.T) {
+	onReal(t, func(b *bench, _ *redistest.Server) {
+		if err := b.client.Redis().XGroupCreateMkStream(b.Context(), "event_stream", "g", "0").Err(); err != nil {
+			b.Fatal(err)
+		}
+		b.addMany(1, "dead")
+		change, _ := b.inTrouble()
+		var handled atomic.Int32
+		suspect := make(chan struct{})
+		b.run(change, consumers.GroupOptions{
+			Name: "g", Events: []string{"ORDER"},
+			Handler: consumers.HandlerFunc(func(_ context.Context, delivery *consumers.Delivery) error {
+				if delivery.Deliveries > 1 {
+					close(suspect)
+					return nil
+				}
+				handled.Add(1)
+				time.Sleep(200 * time.Millisecond)
+				return nil
+			}),
+		})
+		adding := time.NewTicker(50 * time.Millisecond)
+		defer adding.Stop()
+		deadline := time.After(15 * time.Second)
+		for {
+			select {
+			case <-adding.C:
+				b.addMany(1, "")
+			case <-suspect:
+				return
+			case <-deadline:
+				b.Fatalf("the suspect was not started within 15s, while %d new events were", handled.Load())
+			}
+		}
+	})
+}

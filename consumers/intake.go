@@ -78,7 +78,9 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 		}
 		if isSuspect(taken) && r.suspectsGoOn(time.Now()) {
 			r.readNext = false
-			return nil
+		}
+		if !r.readNext {
+			return nil // the hands were emptied for a suspect: filling them now would keep it out for ever
 		}
 		room -= len(taken)
 		r.readNext = r.readNext && len(taken) > 0

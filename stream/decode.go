@@ -46,11 +46,11 @@ func Recipient(entry Entry) string {
 // what that means for who keeps or changes it. An entry made by hand has its data copied.
 func Decode(entry Entry, options DecodeOptions) (Event, error) {
 	large := options.MaxBytes > 0 && entry.Size() > options.MaxBytes
-	fields := entry.Fields
+	fields, shared := entry.Fields, entry.shared
 	chosen := choose(fields)
 	if chosen.fields[placeName] == nil && !large { // no JSON is parsed before the size is known to be bearable
 		if unwrapped, ok := unwrap(fields); ok {
-			fields = unwrapped
+			fields, shared = unwrapped, false
 			chosen = choose(fields)
 		}
 	}
@@ -58,7 +58,7 @@ func Decode(entry Entry, options DecodeOptions) (Event, error) {
 	if large {
 		event.Data = []byte("{}")
 	} else {
-		event.Data = chosen.data(entry.shared)
+		event.Data = chosen.data(shared)
 		event.Headers = chosen.headers(fields)
 	}
 	return event, faultOf(&event, large)

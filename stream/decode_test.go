@@ -391,3 +391,26 @@ func TestParseTime(t *testing.T) {
 		}
 	}
 }
+
+// TestDataCanBeChanged changes every byte of the data of entries that stand in a reply, also where the data comes out of
+// an envelope: Go keeps texts of one byte where nobody may write.
+func TestDataCanBeChanged(t *testing.T) {
+	t.Parallel()
+	entries := map[string][]Field{
+		"field":    {{Name: "event", Value: "X"}, {Name: "data", Value: textOf([]byte("12"))}},
+		"envelope": {{Name: "message", Value: `{"event":"X","data":5}`}},
+		"text":     {{Name: "message", Value: `{"event":"X","data":"a"}`}},
+		"whole":    {{Name: "message", Value: `{"event":"X"}`}},
+		"none":     {{Name: "event", Value: "X"}},
+	}
+	for name, fields := range entries {
+		event, err := Decode(Entry{ID: ID{Ms: 1}, Fields: fields, shared: true}, DecodeOptions{})
+		if err != nil {
+			t.Errorf("%s: Decode: %v", name, err)
+		}
+		for i := range event.Data {
+			event.Data[i] = 'x'
+		}
+		_ = append(event.Data, 'y')
+	}
+}

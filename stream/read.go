@@ -27,6 +27,9 @@ type Reader struct {
 	fields     []Field
 }
 
+// fieldsKept is how many fields a Reader keeps room for at most.
+const fieldsKept = 8 << 10
+
 // Reader returns a new Reader of the group.
 func (g *Group) Reader() *Reader { return &Reader{group: g} }
 
@@ -74,7 +77,10 @@ func (r *Reader) readInPlace(ctx context.Context, server *redis.Client, words []
 		deliveries: r.deliveries[:0], fields: r.fields[:0],
 	}
 	err := server.Process(ctx, redis.NewRawWriteToCmd(ctx, reply, words...))
-	r.deliveries, r.fields = reply.deliveries, reply.fields
+	r.deliveries = reply.deliveries
+	if r.fields = reply.fields; cap(r.fields) > fieldsKept {
+		r.fields = nil // an entry with so many comes once
+	}
 	switch {
 	case errors.Is(err, errReplyRead):
 		return reply.deliveries, nil
@@ -189,9 +195,8 @@ func (r *readReply) entry(left int) Entry {
 // makeRoom sees to room for the fields of an entry, and where there is none makes it for all entries that are left, as if
 // each had as many, and twice what there was, so that a Reader soon has room for all. The entries before keep theirs.
 func (r *readReply) makeRoom(fields, left int) {
-	const most = 8 << 10
 	if cap(r.fields)-len(r.fields) < fields {
-		r.fields = make([]Field, 0, min(max(fields*left, 2*cap(r.fields)), most))
+		r.fields = make([]Field, 0, min(max(fields*left, 2*cap(r.fields)), fieldsKept))
 	}
 }
 
