@@ -6,8 +6,9 @@
 //	go run . -systems millrace,go-redis -cpuprofile cpu.out drain
 //	go run . -quick                      a smoke test; its figures mean nothing
 //
-// It needs redis-server on the PATH and Linux, whose /proc says how much memory a process has held. It starts servers of
-// its own on loopback ports, without persistence, and prints Markdown tables. The exit code is 1 where anything went wrong.
+// It needs redis-server and the go command, which builds the program, on the PATH, and Linux, whose /proc says how much
+// memory a process has held. It starts servers of its own on loopback ports, without persistence, and prints Markdown
+// tables. The exit code is 1 where anything went wrong.
 //
 // # What is measured against what
 //
@@ -19,6 +20,9 @@
 //   - resp is the ceiling: a loop on a bare socket that parses replies where they lie and allocates nothing. What redis-server
 //     can deliver on this machine is what it gets.
 //   - goroutines is the control for slow handlers: as many goroutines as may handle at once and no queue at all.
+//   - millrace-service is the real program, run as an operator would: environment variables, a handlers file, signals. It has
+//     no handler that does nothing, so its handlers reserve stock in Redis; millrace-inventory is the same through the
+//     packages.
 //   - The other libraries are each set up as fast as their documentation allows.
 //
 // All of them handle the same event, an order of about 250 bytes, and each decodes it into the same struct.

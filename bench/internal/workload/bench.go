@@ -77,6 +77,14 @@ func (b *Bench) size(full, quick int) int {
 	return full
 }
 
+// counts are all, or the last one where everything is to be small.
+func (b *Bench) counts(all ...int) []int {
+	if b.options.Quick {
+		return all[len(all)-1:]
+	}
+	return all
+}
+
 // systems are those of own and of the peers that were asked for.
 func (b *Bench) systems(own ...string) []string {
 	names := own
@@ -85,6 +93,11 @@ func (b *Bench) systems(own ...string) []string {
 			names = append(names, peer.Name())
 		}
 	}
+	return b.asked(names...)
+}
+
+// asked are those of names that were asked for: for what other systems cannot do.
+func (b *Bench) asked(names ...string) []string {
 	if len(b.options.Systems) == 0 {
 		return names
 	}
@@ -115,7 +128,7 @@ func (b *Bench) variants(
 	ctx context.Context, name string, variants []string,
 	measure func(ctx context.Context, run *run, variant string) (round.Measure, error),
 ) (*round.Results, error) {
-	if !slices.Contains(b.systems(name), name) {
+	if len(b.asked(name)) == 0 {
 		variants = nil
 	}
 	return round.Run(ctx, b.options.Rounds, variants,

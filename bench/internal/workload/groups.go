@@ -25,7 +25,7 @@ func groups() Workload {
 				},
 			}
 			var faults []error
-			for _, groups := range []int{1, 3, 10, 30} {
+			for _, groups := range bench.counts(1, 3, 10, 30) {
 				if err := bench.groups(ctx, &table, groups, deliveries/groups); err != nil {
 					faults = append(faults, fmt.Errorf("%d groups: %w", groups, err))
 				}

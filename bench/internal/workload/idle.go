@@ -13,12 +13,8 @@ import (
 	"github.com/millrace/millrace/bench/internal/usage"
 )
 
-const (
-	// idleRounds is how often idling is measured at most: it is the same every time, and long.
-	idleRounds = 2
-	// idleSettle is how long a consumer may take to come to rest.
-	idleSettle = 2 * time.Second
-)
+// idleRounds is how often idling is measured at most: it is the same every time, and long.
+const idleRounds = 2
 
 // idle is what a consumer costs that has nothing to do.
 func idle() Workload {
@@ -27,6 +23,7 @@ func idle() Workload {
 		About: "one consumer of 1, 3 and 30 groups with nothing to do: commands and processor time",
 		Run: func(ctx context.Context, bench *Bench) ([]round.Table, error) {
 			length := time.Duration(bench.size(20, 1)) * time.Second
+			settle := time.Duration(bench.size(2_000, 200)) * time.Millisecond
 			table := round.Table{
 				Title: fmt.Sprintf("Idle: one consumer with nothing to do, for %v", length),
 				Note: "Commands are what the consumer sends; those inside a script are counted apart. Processor time is in " +
@@ -37,8 +34,8 @@ func idle() Workload {
 				},
 			}
 			var faults []error
-			for _, groups := range []int{1, 3, 30} {
-				if err := bench.idle(ctx, &table, groups, length); err != nil {
+			for _, groups := range bench.counts(1, 3, 30) {
+				if err := bench.idle(ctx, &table, groups, settle, length); err != nil {
 					faults = append(faults, fmt.Errorf("%d groups: %w", groups, err))
 				}
 			}
@@ -47,15 +44,15 @@ func idle() Workload {
 	}
 }
 
-// idle adds the rows for so many groups.
-func (b *Bench) idle(ctx context.Context, table *round.Table, groups int, length time.Duration) error {
+// idle adds the rows for so many groups. A consumer has settle to come to rest.
+func (b *Bench) idle(ctx context.Context, table *round.Table, groups int, settle, length time.Duration) error {
 	redis, err := b.Redis(ctx)
 	if err != nil {
 		return err
 	}
-	results, err := b.fewRounds(ctx, idleRounds, b.systems("millrace", program),
+	results, err := b.fewRounds(ctx, idleRounds, b.asked("millrace", program),
 		func(ctx context.Context, run *run) (round.Measure, error) {
-			return run.idle(ctx, redis, groups, length)
+			return run.idle(ctx, redis, groups, settle, length)
 		})
 	for _, name := range results.Names() {
 		table.Add(name, strconv.Itoa(groups), results.Of(name, "sent").Figure(), "2.5", results.Of(name, "in scripts").Figure(),
@@ -65,12 +62,14 @@ func (b *Bench) idle(ctx context.Context, table *round.Table, groups int, length
 }
 
 // idle starts a consumer and watches it from when it has come to rest.
-func (r *run) idle(ctx context.Context, redis *server.Redis, groups int, length time.Duration) (round.Measure, error) {
+func (r *run) idle(
+	ctx context.Context, redis *server.Redis, groups int, settle, length time.Duration,
+) (round.Measure, error) {
 	cpu, end, err := r.startIdle(ctx, groups)
 	if err != nil {
 		return nil, err
 	}
-	time.Sleep(idleSettle)
+	time.Sleep(settle)
 	before, err := lookAtIdle(ctx, redis, cpu)
 	if err != nil {
 		return nil, errors.Join(err, end())

@@ -40,7 +40,7 @@ func kill() Workload {
 
 // kill measures how a survivor takes over from a consumer whose handlers never return.
 func (b *Bench) kill(ctx context.Context, redis *server.Redis, held int, lease time.Duration) (round.Table, error) {
-	results, err := b.rounds(ctx, b.systems("millrace", program),
+	results, err := b.rounds(ctx, b.asked("millrace", program),
 		func(ctx context.Context, run *run) (round.Measure, error) { return run.kill(ctx, redis, held, lease) })
 	table := round.Table{
 		Title: fmt.Sprintf("Kill: %s entries held by a consumer that is killed, lease %v, a survivor with %d workers",

@@ -29,7 +29,7 @@ func memory() Workload {
 				},
 			}
 			var faults []error
-			for _, groups := range []int{1, 3} {
+			for _, groups := range bench.counts(1, 3) {
 				if err := bench.memory(ctx, &table, groups, few, many); err != nil {
 					faults = append(faults, fmt.Errorf("%d groups: %w", groups, err))
 				}
@@ -41,7 +41,7 @@ func memory() Workload {
 
 // memory adds the rows for so many groups.
 func (b *Bench) memory(ctx context.Context, table *round.Table, groups, few, many int) error {
-	results, err := b.fewRounds(ctx, memoryRounds, b.systems("millrace", program, ceiling),
+	results, err := b.fewRounds(ctx, memoryRounds, b.asked("millrace", program, ceiling),
 		func(ctx context.Context, run *run) (round.Measure, error) {
 			measure := round.Measure{}
 			for name, events := range map[string]int{"few": few, "many": many} {

@@ -32,7 +32,7 @@ func serviceDrain() Workload {
 		About: "the program beside the same handlers through the packages: a drain that reserves stock, 3 groups",
 		Run: func(ctx context.Context, bench *Bench) ([]round.Table, error) {
 			events := bench.size(50_000, 3_000)
-			results, err := bench.rounds(ctx, bench.systems(library, program),
+			results, err := bench.rounds(ctx, bench.asked(library, program),
 				func(ctx context.Context, run *run) (round.Measure, error) {
 					spec := child.Spec{Target: run.target(programGroups, events), Events: events}
 					if run.system.Name() == program {

@@ -68,7 +68,7 @@ func (b *Bench) retry(ctx context.Context, table *round.Table, events int, due s
 	if err != nil {
 		return err
 	}
-	results, err := b.rounds(ctx, b.systems("millrace"), func(ctx context.Context, run *run) (round.Measure, error) {
+	results, err := b.rounds(ctx, b.asked("millrace"), func(ctx context.Context, run *run) (round.Measure, error) {
 		return run.retry(ctx, redis, events, due)
 	})
 	for _, name := range results.Names() {
