@@ -3,6 +3,7 @@ package consumers
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"time"
 
@@ -69,6 +70,9 @@ func (r *runner) enqueue(ctx context.Context, jobs []*job) {
 			r.handBack(context.WithoutCancel(ctx), batch.rest()...)
 			return
 		}
+	}
+	if len(jobs) < r.options.Concurrency {
+		runtime.Gosched() // the few that wait are started before the next read is sent
 	}
 }
 
