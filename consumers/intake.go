@@ -24,9 +24,6 @@ const (
 	// suspectsTurn is how long suspects are started one after the other before something is read again: nothing else may be
 	// in hand beside them, and emptying the hands for each of them anew would take far longer.
 	suspectsTurn = 250 * time.Millisecond
-	// mostUnsettled is how many entries may be in hand beside those that are handled, most of them waiting for their ack,
-	// before nothing more is taken in.
-	mostUnsettled = 3 * bufferEntries
 )
 
 // intake is the one door through which deliveries come in: it takes a slot before it takes work, sweeps when that is due,
@@ -39,7 +36,7 @@ func (r *runner) intake(ctx context.Context) {
 		if room == 0 {
 			continue
 		}
-		if r.leases.Count() > r.options.Concurrency+mostUnsettled {
+		if r.leases.Count() > r.slots.mostInHand() {
 			r.acker.await(ctx, patience)
 			continue
 		}

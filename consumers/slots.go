@@ -13,7 +13,7 @@ const (
 	bufferTime = 20 * time.Millisecond
 	// bufferEntries and bufferBytes bound what lies ready, however fast the handler.
 	bufferEntries = 500
-	bufferBytes   = 16 << 20
+	bufferBytes   = 4 << 20
 )
 
 // slots bound how many entries a group holds that are not handled yet: one for each worker, and a buffer of what they are
@@ -69,11 +69,7 @@ func (s *slots) reach(room int) int {
 	if s.meanWanted > 0.5 {
 		return room
 	}
-	entries := min(float64(room)/max(s.meanWanted, weight), bufferEntries)
-	if s.meanBytes > 0 {
-		entries = min(entries, bufferBytes/s.meanBytes)
-	}
-	return max(room, int(entries))
+	return max(room, int(min(float64(room)/max(s.meanWanted, weight), s.buffers(1))))
 }
 
 // handled teaches the buffer how long a handling takes.
@@ -100,12 +96,20 @@ func (s *slots) buffer() int {
 	if s.meanTook == 0 {
 		return 0
 	}
-	entries := float64(s.workers) * bufferTime.Seconds() / s.meanTook
-	if s.meanBytes > 0 {
-		entries = min(entries, bufferBytes/s.meanBytes)
-	}
-	return int(min(entries, bufferEntries))
+	return int(min(float64(s.workers)*bufferTime.Seconds()/s.meanTook, s.buffers(1)))
 }
+
+// buffers is how many entries as large as they are on average fill so many buffers.
+func (s *slots) buffers(count float64) float64 {
+	if s.meanBytes > 0 {
+		return count * min(bufferEntries, bufferBytes/s.meanBytes)
+	}
+	return count * bufferEntries
+}
+
+// mostInHand is how many entries may be in hand before nothing more is taken in: what the slots hold, and twice a buffer
+// that waits for its acks.
+func (s *slots) mostInHand() int { return s.workers + int(s.buffers(3)) }
 
 // wait returns how many slots are free, as soon as they are worth a read, or 0 after patience or when ctx ends. Without a
 // buffer one slot is worth it. With one, half of it must be free: the other half keeps the workers busy meanwhile, and Redis

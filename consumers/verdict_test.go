@@ -90,7 +90,7 @@ func TestSlots(t *testing.T) {
 		{"slow", 16, time.Second, 100, 16},
 		{"one every 5 ms", 1, 5 * time.Millisecond, 100, 1 + 4},
 		{"fast", 16, time.Microsecond, 100, 16 + bufferEntries},
-		{"fast and large", 16, time.Microsecond, 1 << 20, 16 + 16},
+		{"fast and large", 16, time.Microsecond, 1 << 20, 16 + 4},
 		{"no time at all", 1, time.Nanosecond, 0, 1 + bufferEntries},
 	}
 	for _, test := range tests {
@@ -162,5 +162,18 @@ func TestSlotsWaitForHalfTheBuffer(t *testing.T) {
 	}
 	if free := <-got; free != bufferEntries/2 {
 		t.Errorf("got %d slots, want %d", free, bufferEntries/2)
+	}
+}
+
+func TestSlotsBoundWhatIsInHand(t *testing.T) {
+	t.Parallel()
+	for bytes, want := range map[int]int{100: 16 + 3*bufferEntries, 100 << 10: 16 + 3*40, 5 << 20: 16 + 2} {
+		slots := newSlots(16)
+		for range 200 {
+			slots.sorted(1, 1, bytes)
+		}
+		if got := slots.mostInHand(); got < want || got > want+4 {
+			t.Errorf("mostInHand with entries of %d bytes: got %d, want about %d", bytes, got, want)
+		}
 	}
 }
