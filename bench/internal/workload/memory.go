@@ -43,6 +43,7 @@ func memory() Workload {
 func (b *Bench) memory(ctx context.Context, table *round.Table, groups, few, many int) error {
 	results, err := b.fewRounds(ctx, memoryRounds, b.asked("millrace", program, ceiling),
 		func(ctx context.Context, run *run) (round.Measure, error) {
+			run.patience *= 2 // the program asks Redis for each of three million deliveries
 			measure := round.Measure{}
 			for name, events := range map[string]int{"few": few, "many": many} {
 				rss, err := run.peakRSS(ctx, child.Spec{Target: run.target(groups, events), Events: events})
