@@ -16,7 +16,8 @@ const (
 	sweepGuard = 900 * time.Millisecond
 	// sweepPages is how many pages one Sweep looks at before something else has its turn.
 	sweepPages = 20
-	// sweepShare bounds what looking through a long list costs the server: a pause is this many times its pass.
+	// sweepShare bounds what looking through a long list costs the server: a pause is this many times what the pass has
+	// looked at for nothing.
 	sweepShare = 9
 )
 
@@ -35,7 +36,7 @@ type Sweeper struct {
 	maxDeliveries int
 
 	cursor      stream.ID     // where the pass goes on, zero at its beginning
-	passTook    time.Duration // the server's time that the pass has cost so far
+	passTook    time.Duration // how long the pass has looked at pages for nothing
 	due         time.Time     // when to sweep next
 	robFrom     time.Time     // silent consumers are left alone until then
 	removeFrom  time.Time     // when to look for dead consumers next
@@ -97,7 +98,9 @@ func (s *Sweeper) Sweep(ctx context.Context, room int, alone bool) (Swept, error
 		all.Suspects = all.Suspects || page.Suspects > 0
 		all.Refused = cmp.Or(all.Refused, page.Refused)
 		s.cursor = page.Next
-		s.passTook += time.Since(started)
+		if len(page.Taken) == 0 {
+			s.passTook += time.Since(started)
+		}
 		if s.cursor.IsZero() {
 			s.pause()
 			return all, nil

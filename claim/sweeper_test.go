@@ -70,6 +70,32 @@ func TestSweepGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
+// TestSweepPausesForWhatItLookedAtInVain has a pass of two slow pages: what is due has no part in the pause after it.
+func TestSweepPausesForWhatItLookedAtInVain(t *testing.T) {
+	for taken, longest := range map[int]time.Duration{0: 20 * time.Second, 1: 1100 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			group := &sweeping{page: func(request stream.SweepRequest) (stream.Swept, error) {
+				time.Sleep(time.Second)
+				swept := stream.Swept{}
+				if request.From.IsZero() {
+					swept.Next = id(100)
+				}
+				for range taken {
+					swept.Taken = append(swept.Taken, delivery(1, 2, 1))
+				}
+				return swept, nil
+			}}
+			sweeper := claim.NewSweeper(group, 16, 0)
+			if _, err := sweeper.Sweep(t.Context(), 5, false); err != nil {
+				t.Fatal(err)
+			}
+			if wait := sweeper.Wait(time.Now()); wait < longest*8/10 || wait > longest {
+				t.Errorf("two pages of a second with %d taken each: next sweep in %v, want at most %v", taken, wait, longest)
+			}
+		})
+	}
+}
+
 func TestSweepTakesNoMoreThanThereIsRoom(t *testing.T) {
 	group := &sweeping{page: func(request stream.SweepRequest) (stream.Swept, error) {
 		swept := stream.Swept{Next: id(request.From.Ms + 2)}

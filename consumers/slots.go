@@ -57,10 +57,15 @@ func (s *slots) release(entries int) {
 
 // sorted teaches reach how many of the entries that came were for this group, and the buffer how large they were.
 func (s *slots) sorted(entries, wanted, bytes int) {
-	if entries > 0 {
-		s.meanWanted += weight * (float64(wanted)/float64(entries) - s.meanWanted)
-		s.meanBytes += weight * (float64(bytes)/float64(entries) - s.meanBytes)
+	if entries == 0 {
+		return
 	}
+	mean := float64(bytes) / float64(entries)
+	if s.meanBytes == 0 {
+		s.meanBytes = mean // or the first reads of large entries would be far too many at once
+	}
+	s.meanBytes += weight * (mean - s.meanBytes)
+	s.meanWanted += weight * (float64(wanted)/float64(entries) - s.meanWanted)
 }
 
 // reach is how many entries to read for room slots. Where most of the stream is for others it is more than room, or a

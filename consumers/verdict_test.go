@@ -169,9 +169,7 @@ func TestSlotsBoundWhatIsInHand(t *testing.T) {
 	t.Parallel()
 	for bytes, want := range map[int]int{100: 16 + 3*bufferEntries, 100 << 10: 16 + 3*40, 5 << 20: 16 + 2} {
 		slots := newSlots(16)
-		for range 200 {
-			slots.sorted(1, 1, bytes)
-		}
+		slots.sorted(1, 1, bytes) // the first one tells
 		if got := slots.mostInHand(); got < want || got > want+4 {
 			t.Errorf("mostInHand with entries of %d bytes: got %d, want about %d", bytes, got, want)
 		}
