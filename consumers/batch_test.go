@@ -15,7 +15,8 @@ import (
 type thief struct{}
 
 func (thief) Renew(_ context.Context, ids []stream.ID) (lost []stream.ID, err error) { return ids, nil }
-func (thief) Lease() time.Duration                                                   { return time.Second }
+
+func (thief) Lease() time.Duration { return time.Second }
 
 // holdOne takes one entry in hand.
 func holdOne(leases *claim.Leases) *claim.Lease {

@@ -85,7 +85,7 @@ func TestHandlingIsAContext(t *testing.T) {
 	deadline := time.Now().Add(time.Minute)
 	var ctx handling
 	ctx.begin(context.WithValue(t.Context(), key{}, "value"), holdOne(claim.NewLeases(thief{})), deadline)
-	defer ctx.end(deadline)
+	defer func() { _ = ctx.end(deadline) }()
 	if at, ok := ctx.Deadline(); !ok || !at.Equal(deadline) {
 		t.Errorf("Deadline = %v, %v, want %v", at, ok, deadline)
 	}
