@@ -3,7 +3,7 @@
 //	go run . -list                       what can be measured
 //	go run .                             everything, Millrace and the bare loops, 5 rounds
 //	go run . -peers drain latency        two workloads, the other libraries too
-//	go run . -systems millrace,go-redis -cpuprofile cpu.out drain
+//	go run . -systems millrace,go-redis -cpuprofile cpu.prof drain
 //	go run . -quick                      a smoke test; its figures mean nothing
 //
 // It needs redis-server and the go command, which builds the program, on the PATH, and Linux, whose /proc says how much

@@ -94,6 +94,9 @@ func TestAckerTakesEachJobOnce(t *testing.T) {
 			if taken[job] {
 				t.Errorf("job %v was taken twice", job.id)
 			}
+			if job.below != nil {
+				t.Errorf("job %v keeps the one below it in memory", job.id)
+			}
 			taken[job] = true
 		}
 	}
