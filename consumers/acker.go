@@ -96,13 +96,15 @@ func (a *acker) gather(timer *time.Timer) {
 	}
 }
 
-// take empties the stack. What it returns is good until it is called again.
+// take empties the stack, the oldest job first: an XACK that goes through a pending list from its beginning costs Redis
+// half of what it does backwards. What take returns is good until it is called again.
 func (a *acker) take() []*job {
 	a.jobs = a.jobs[:0]
 	for top := a.top.Swap(nil); top != nil; {
 		a.jobs = append(a.jobs, top)
 		top, top.below = top.below, nil // or a job that lives long would keep every one before it in memory
 	}
+	slices.Reverse(a.jobs)
 	return a.jobs
 }
 
