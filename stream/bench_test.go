@@ -44,7 +44,7 @@ func orderFrame(count int) []byte {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	entry := Entry{ID: testID, Fields: orderFields(12345), shared: true}
+	entry := Entry{ID: testID, Fields: orderFields(12345)}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Decode(entry, DecodeOptions{MaxBytes: 1 << 20}); err != nil {

@@ -42,26 +42,55 @@ func Recipient(entry Entry) string {
 
 // Decode reads what an entry says. Its error is always a *DecodeError, and beside it stands the event as far as it could
 // be read: without Name where the reason is DeadUndecodable, without Data and Headers where it is DeadTooLarge. Data
-// and headers are the bytes that were sent. An entry that Group.Read has brought is decoded without copying: Event says
-// what that means for who keeps or changes it. An entry made by hand has its data copied.
+// and headers are the bytes that were sent, copied once but for those of large entries that Group.Read has brought, which
+// have memory of their own already.
 func Decode(entry Entry, options DecodeOptions) (Event, error) {
 	large := options.MaxBytes > 0 && entry.Size() > options.MaxBytes
-	fields, shared := entry.Fields, entry.shared
-	chosen := choose(fields)
-	if chosen.fields[placeName] == nil && !large { // no JSON is parsed before the size is known to be bearable
+	fields, lasting := entry.Fields, entry.lasting
+	selected := choose(fields)
+	if selected.chosen[placeName] == 0 && !large { // no JSON is parsed before the size is known to be bearable
 		if unwrapped, ok := unwrap(fields); ok {
-			fields, shared = unwrapped, false
-			chosen = choose(fields)
+			fields, lasting = unwrapped, false
+			selected = choose(fields)
 		}
 	}
-	event := chosen.facts(entry.ID, options.Unnamed)
+	event := selected.facts(entry.ID, options.Unnamed)
 	if large {
 		event.Data = []byte("{}")
 	} else {
-		event.Data = chosen.data(shared)
-		event.Headers = chosen.headers(fields)
+		event.Data = selected.data()
+		event.Headers = selected.headers()
+	}
+	if !lasting {
+		event.detach()
 	}
 	return event, faultOf(&event, large)
+}
+
+// detach gives the event a piece of memory of its own.
+func (e *Event) detach() {
+	texts := [...]*string{&e.Name, &e.ID, &e.AggregateID, &e.To, &e.ReplayOf, &e.TraceParent}
+	size := len(e.Data)
+	for _, text := range texts {
+		size += len(*text)
+	}
+	memory := make([]byte, 0, size)
+	for _, text := range texts {
+		first := len(memory)
+		memory = append(memory, *text...)
+		*text = textOf(memory[first:])
+	}
+	first := len(memory)
+	memory = append(memory, e.Data...)
+	e.Data = memory[first:len(memory):len(memory)]
+	if len(e.Headers) == 0 {
+		return
+	}
+	headers := make(map[string]string, len(e.Headers))
+	for name, value := range e.Headers {
+		headers[strings.Clone(name)] = strings.Clone(value)
+	}
+	e.Headers = headers
 }
 
 // faultOf returns why event must not reach a handler, or nil.
@@ -161,9 +190,10 @@ func spellingOf(name string) (spelling, bool) {
 	}
 }
 
-// selection holds, for each place, the field that fills it, or nil, and the rank of that field's spelling.
+// selection holds, for each place, which of the fields fills it, counted from 1, or 0, and the rank of its spelling.
 type selection struct {
-	fields [places]*Field
+	fields []Field
+	chosen [places]int
 	ranks  [places]int
 	time   time.Time
 }
@@ -171,43 +201,52 @@ type selection struct {
 // choose finds for each place the field with the best spelling, and among those of one spelling the first that says
 // something: empty values are PHP's null and false.
 func choose(fields []Field) selection {
-	var chosen selection
+	selected := selection{fields: fields}
 	cloudEvent := false
 	for index := range fields {
 		field := &fields[index]
 		cloudEvent = cloudEvent || isCloudEvent(field.Name)
 		known, ok := spellingOf(field.Name)
-		if ok && field.Value != "" && chosen.wants(known) {
-			chosen.offer(field, known)
+		if ok && field.Value != "" && selected.wants(known) {
+			selected.offer(index, known)
 		}
 	}
-	if id := chosen.fields[placeID]; id != nil && id.Name == "id" && !cloudEvent {
-		chosen.fields[placeID] = nil // the order's
+	if id := selected.field(placeID); id != nil && id.Name == "id" && !cloudEvent {
+		selected.chosen[placeID] = 0 // the order's
 	}
-	return chosen
+	return selected
+}
+
+// field is what fills the place, or nil.
+func (s *selection) field(at place) *Field {
+	if s.chosen[at] == 0 {
+		return nil
+	}
+	return &s.fields[s.chosen[at]-1]
 }
 
 // wants tells whether the place is free or filled by a worse spelling.
 func (s *selection) wants(known spelling) bool {
-	return s.fields[known.place] == nil || known.rank < s.ranks[known.place]
+	return s.chosen[known.place] == 0 || known.rank < s.ranks[known.place]
 }
 
-// offer puts field in its place, if its value can fill it; a timestamp that cannot be read stays a header.
-func (s *selection) offer(field *Field, known spelling) {
+// offer puts a field in its place, if its value can fill it; a timestamp that cannot be read stays a header.
+func (s *selection) offer(index int, known spelling) {
+	value := s.fields[index].Value
 	switch known.place {
 	case placeName, placeTo:
-		if unquote(field.Value) == "" {
+		if unquote(value) == "" {
 			return
 		}
 	case placeTime:
-		at, ok := parseTime(field.Value)
+		at, ok := parseTime(value)
 		if !ok {
 			return
 		}
 		s.time = at
 	default:
 	}
-	s.fields[known.place], s.ranks[known.place] = field, known.rank
+	s.chosen[known.place], s.ranks[known.place] = index+1, known.rank
 }
 
 // isCloudEvent tells whether a field called name makes a bare `id` the event's: otherwise that is mostly the order's.
@@ -216,10 +255,10 @@ func isCloudEvent(name string) bool {
 }
 
 func (s *selection) text(at place) string {
-	if s.fields[at] == nil {
-		return ""
+	if field := s.field(at); field != nil {
+		return field.Value
 	}
-	return s.fields[at].Value
+	return ""
 }
 
 // facts is the event without Data and Headers.
@@ -239,31 +278,27 @@ func (s *selection) facts(id ID, unnamed string) Event {
 	if event.ID == "" {
 		event.ID = id.String()
 	}
-	if s.fields[placeTime] == nil {
+	if s.chosen[placeTime] == 0 {
 		event.Time = id.Time().UTC()
 	}
 	return event
 }
 
-// data is the payload: a part of the reply where the fields are, with nothing of the reply behind it to append to, and
-// otherwise a copy, since a string may stand in memory that cannot be written to.
-func (s *selection) data(shared bool) []byte {
-	switch value := s.text(placeData); {
-	case value == "":
+// data is the payload, as a part of the field that holds it, with nothing of the field behind it to append to.
+func (s *selection) data() []byte {
+	value := s.text(placeData)
+	if value == "" {
 		return []byte("{}")
-	case shared:
-		return unsafe.Slice(unsafe.StringData(value), len(value))
-	default:
-		return []byte(value)
 	}
+	return unsafe.Slice(unsafe.StringData(value), len(value))
 }
 
 // headers are the fields that fill no place: unknown ones, also empty, and those that lost to a better spelling. Of
 // several with one name the first stays.
-func (s *selection) headers(fields []Field) map[string]string {
+func (s *selection) headers() map[string]string {
 	var headers map[string]string
-	for index := range fields {
-		field := &fields[index]
+	for index := range s.fields {
+		field := &s.fields[index]
 		if s.took(field) {
 			continue
 		}
@@ -284,7 +319,7 @@ func (s *selection) took(field *Field) bool {
 	if !ok {
 		return false
 	}
-	best := s.fields[known.place]
+	best := s.field(known.place)
 	return field.Value == "" || best != nil && best.Name == field.Name
 }
 

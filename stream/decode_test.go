@@ -404,7 +404,7 @@ func TestDataCanBeChanged(t *testing.T) {
 		"none":     {{Name: "event", Value: "X"}},
 	}
 	for name, fields := range entries {
-		event, err := Decode(Entry{ID: ID{Ms: 1}, Fields: fields, shared: true}, DecodeOptions{})
+		event, err := Decode(Entry{ID: ID{Ms: 1}, Fields: fields, lasting: true}, DecodeOptions{})
 		if err != nil {
 			t.Errorf("%s: Decode: %v", name, err)
 		}

@@ -10,17 +10,23 @@ import (
 
 const (
 	firstChunk   = 4 << 10
-	largestChunk = 64 << 10
+	largestChunk = 64 << 10 // that is read into again
+	mostChunks   = 8        // that are read into again
 )
 
 // elements reads a reply of lists and bulk strings, one after the other (RESP2, "Redis serialization protocol
-// specification"). Strings are parts of the chunks into which the reply is read; nothing writes to those again, and one
-// string keeps only its own chunk in memory. After the first error, which stays in err, everything reads as empty.
+// specification"). Strings are parts of the chunks into which the reply is read. After the first error, which stays in err,
+// everything reads as empty.
 type elements struct {
 	source *bufio.Reader // what the rest of the reply comes from; nil where it has all come
 	chunk  []byte
 	at     int // where in chunk the next element begins
 	err    error
+
+	spare  [][]byte // chunks of an earlier reply, to be read into before new ones are made
+	used   [][]byte // chunks of this reply that the next one may be read into
+	reused bool     // chunk is one of them
+	lasts  bool     // the reply has other chunks, which nobody writes to again
 }
 
 // list reads the head of a list and returns how many elements follow, or -1 for nil. That is what the reply says of
@@ -106,8 +112,7 @@ func (e *elements) more() {
 	}
 	if len(e.chunk) == cap(e.chunk) {
 		rest := e.chunk[e.at:]
-		size := max(min(2*len(e.chunk), largestChunk), 2*len(rest), firstChunk)
-		e.chunk, e.at = append(make([]byte, 0, size), rest...), 0
+		e.begin(rest, max(min(2*len(e.chunk), largestChunk), 2*len(rest), firstChunk))
 	}
 	read, err := e.source.Read(e.chunk[len(e.chunk):cap(e.chunk)])
 	e.chunk = e.chunk[:len(e.chunk)+read]
@@ -117,6 +122,23 @@ func (e *elements) more() {
 		e.err = io.ErrUnexpectedEOF
 	default:
 		e.err = err
+	}
+}
+
+// begin goes on in another chunk, which has room for at least size bytes, of which rest is the first.
+func (e *elements) begin(rest []byte, size int) {
+	var chunk []byte
+	for len(e.spare) > 0 && cap(chunk) < size {
+		chunk, e.spare = e.spare[0], e.spare[1:]
+	}
+	if cap(chunk) < size {
+		chunk = make([]byte, 0, size)
+	}
+	e.chunk, e.at = append(chunk[:0], rest...), 0
+	if e.reused = cap(chunk) <= largestChunk && len(e.used) < mostChunks; e.reused {
+		e.used = append(e.used, e.chunk)
+	} else {
+		e.lasts = true
 	}
 }
 

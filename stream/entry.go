@@ -7,13 +7,13 @@ type Field struct {
 }
 
 // Entry is a record of the stream as Redis holds it: its fields in the order of the XADD, duplicates included. Of one that
-// Group.Read has brought, all texts are parts of the reply, as Event says.
+// Group.Read has brought all texts are parts of the reply, and each keeps a good deal of that in memory.
 type Entry struct {
 	ID     ID
 	Fields []Field
-	// shared tells that the fields are parts of a reply in memory that may be written to, which no constant is. The event
-	// that Decode makes of them shares it too: its Data is not a copy.
-	shared bool
+	// lasting tells that the fields lie in memory that is theirs alone and may be written to, which no constant is. The
+	// event that Decode makes of them lies there, too; otherwise it gets memory of its own.
+	lasting bool
 }
 
 // Get returns the value of the first field called name that is not empty, and "" where there is none. PHP's null and

@@ -2,8 +2,8 @@ package stream
 
 import "time"
 
-// Event is what an entry says, decoded. Of one that Group.Read has brought, all texts and Data are parts of the reply, so
-// that each of them keeps some 64 KiB of it in memory: clone what is kept for long (strings.Clone, bytes.Clone).
+// Event is what an entry says, decoded. Its texts and Data lie in one piece of memory, so that whoever keeps a text for
+// long clones it (strings.Clone).
 type Event struct {
 	// Name is what happened, such as NEW_ORDER_RECEIVED.
 	Name string
@@ -11,8 +11,7 @@ type Event struct {
 	// is the entry's ID.
 	ID string
 	// Data is the payload, JSON text by convention; any bytes are passed through. Never nil: `{}` where there was none. It
-	// may be kept and changed, and the other parts of the event stay what they are; but the entry's field that it comes
-	// from, which nothing reads once the event is decoded, changes with it.
+	// may be kept and changed, and the other parts of the event stay what they are.
 	Data []byte
 	// Time is when it happened: the producer's timestamp, else when the entry was added.
 	Time time.Time

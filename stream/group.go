@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,6 +14,7 @@ type Group struct {
 	name     string
 	consumer string
 	lease    time.Duration
+	spare    *atomic.Pointer[idWords] // for the next ack, or nil while one is under way
 }
 
 // Group returns the consumer called consumer of the group called name. Two processes must never share a consumer's name.
@@ -27,7 +29,7 @@ func (c *Client) Group(name, consumer string, lease time.Duration) (*Group, erro
 	if lease < time.Millisecond {
 		return nil, fmt.Errorf("lease %v: expected at least 1ms", lease)
 	}
-	return &Group{client: c, name: name, consumer: consumer, lease: lease}, nil
+	return &Group{client: c, name: name, consumer: consumer, lease: lease, spare: &atomic.Pointer[idWords]{}}, nil
 }
 
 // Consumer is the consumer's name.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,19 +73,31 @@ func (id ID) appendTo(buffer []byte) []byte {
 	return strconv.AppendUint(buffer, id.Seq, 10)
 }
 
-// appendIDs appends ids to the words of a command. Words that are pointers to strings, all of them in one buffer, cost
-// two allocations in all where strings would cost two each.
-func appendIDs(words []any, ids []ID) []any {
-	const likely = 20 // bytes of an ID; a buffer that has to grow leaves the texts in the old one as they are
-	buffer := make([]byte, 0, likely*len(ids))
-	texts := make([]string, len(ids))
+// idWords are the words of a command that ends with IDs, in memory that is used again. A word that is a pointer to a
+// string costs no allocation, where a string would cost two.
+type idWords struct {
+	words  []any
+	texts  []string
+	buffer []byte
+}
+
+// of returns the words of a command: the first ones, and ids. They are good until it is called again.
+func (w *idWords) of(ids []ID, first ...any) []any {
+	w.buffer = slices.Grow(w.buffer[:0], maxIDBytes*len(ids)) // so that it does not move
+	w.texts = slices.Grow(w.texts[:0], len(ids))[:len(ids)]
+	w.words = append(w.words[:0], first...)
 	for index, id := range ids {
-		first := len(buffer)
-		buffer = id.appendTo(buffer)
-		texts[index] = textOf(buffer[first:])
-		words = append(words, &texts[index])
+		begin := len(w.buffer)
+		w.buffer = id.appendTo(w.buffer)
+		w.texts[index] = textOf(w.buffer[begin:])
+		w.words = append(w.words, &w.texts[index])
 	}
-	return words
+	return w.words
+}
+
+// appendIDs appends ids to the words of a command.
+func appendIDs(words []any, ids []ID) []any {
+	return append(words, new(idWords).of(ids)...)
 }
 
 // MarshalText makes an ID a string in JSON and YAML, as Redis prints it.

@@ -25,6 +25,8 @@ type Reader struct {
 	group      *Group
 	deliveries []Delivery
 	fields     []Field
+	chunks     [][]byte
+	lasts      bool // the last reply has chunks of its own beside these
 }
 
 // fieldsKept is how many fields a Reader keeps room for at most.
@@ -33,11 +35,13 @@ const fieldsKept = 8 << 10
 // Reader returns a new Reader of the group.
 func (g *Group) Reader() *Reader { return &Reader{group: g} }
 
-// Read is Group.Read, but for one thing: the deliveries and their Fields are overwritten by the next Read. What was decoded
-// from them stays.
+// Read is Group.Read, but for one thing: the deliveries, their Fields and the texts in those are overwritten by the next
+// Read. What was decoded from them stays.
 func (r *Reader) Read(ctx context.Context, count int, block time.Duration) ([]Delivery, error) {
-	clear(r.deliveries) // a blocked read must not keep the reply before it in memory
-	clear(r.fields)
+	if r.lasts { // a blocked read must not keep that in memory
+		clear(r.deliveries)
+		clear(r.fields)
+	}
 	g := r.group
 	words := make([]any, 0, 11)
 	words = append(words, "XREADGROUP", "GROUP", g.name, g.consumer, "COUNT", count)
@@ -73,11 +77,11 @@ func (r *Reader) read(ctx context.Context, words []any, leaseEnds time.Time) ([]
 func (r *Reader) readInPlace(ctx context.Context, server *redis.Client, words []any, leaseEnds time.Time) ([]Delivery, error) {
 	const head = 64 // bytes, more than stand before the stream's name
 	reply := &readReply{
-		elements: elements{chunk: make([]byte, 0, head)}, leaseEnds: leaseEnds,
+		elements: elements{chunk: make([]byte, 0, head), spare: r.chunks}, leaseEnds: leaseEnds,
 		deliveries: r.deliveries[:0], fields: r.fields[:0],
 	}
 	err := server.Process(ctx, redis.NewRawWriteToCmd(ctx, reply, words...))
-	r.deliveries = reply.deliveries
+	r.deliveries, r.chunks, r.lasts = reply.deliveries, reply.used, reply.lasts
 	if r.fields = reply.fields; cap(r.fields) > fieldsKept {
 		r.fields = nil // an entry with so many comes once
 	}
@@ -129,14 +133,14 @@ func (r *readReply) ReadFrom(text io.Reader) (int64, error) {
 	}
 	whole := bytes.NewBuffer(r.chunk)
 	read, err := whole.ReadFrom(text)
-	r.chunk = whole.Bytes()
+	r.chunk, r.lasts = whole.Bytes(), true
 	return read, err
 }
 
 func (r *readReply) readRest(source *bufio.Reader) error {
 	const least = 512
 	r.source = source
-	r.chunk = append(make([]byte, 0, len(r.chunk)+max(source.Buffered(), least)), r.chunk...)
+	r.begin(r.chunk, len(r.chunk)+max(source.Buffered(), least))
 	if r.parse(); r.err != nil {
 		return r.err
 	}
@@ -176,6 +180,7 @@ func (r *readReply) refuse() {
 // entry reads [ID, [name, value...]], the first of so many that are left. Where somebody has deleted the entry, nil stands
 // in the place of its fields.
 func (r *readReply) entry(left int) Entry {
+	used, lasting := len(r.used), !r.reused
 	if r.list() != 2 {
 		r.refuse()
 	}
@@ -189,7 +194,8 @@ func (r *readReply) entry(left int) Entry {
 	for ; size > 0 && r.err == nil; size -= 2 {
 		r.fields = append(r.fields, Field{Name: r.text(), Value: r.text()})
 	}
-	return Entry{ID: id, Fields: r.fields[first:len(r.fields):len(r.fields)], shared: true}
+	lasting = lasting && !r.reused && len(r.used) == used
+	return Entry{ID: id, Fields: r.fields[first:len(r.fields):len(r.fields)], lasting: lasting}
 }
 
 // makeRoom sees to room for the fields of an entry, and where there is none makes it for all entries that are left, as if

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"reflect"
 	"runtime"
@@ -117,9 +118,16 @@ func groupOf(t testing.TB, client *Client) *Group {
 }
 
 // frameOf is the reply that brings one entry with the fields.
-func frameOf(id string, fields ...string) string {
+func frameOf(id string, fields ...string) string { return replyOf(entryFrame(id, fields...)) }
+
+// replyOf is a reply that consists of entries.
+func replyOf(entries ...string) string {
+	return fmt.Sprintf("*1\r\n*2\r\n$12\r\nevent_stream\r\n*%d\r\n%s", len(entries), strings.Join(entries, ""))
+}
+
+func entryFrame(id string, fields ...string) string {
 	var frame strings.Builder
-	fmt.Fprintf(&frame, "*1\r\n*2\r\n$12\r\nevent_stream\r\n*1\r\n*2\r\n$%d\r\n%s\r\n*%d\r\n", len(id), id, len(fields))
+	fmt.Fprintf(&frame, "*2\r\n$%d\r\n%s\r\n*%d\r\n", len(id), id, len(fields))
 	for _, field := range fields {
 		fmt.Fprintf(&frame, "$%d\r\n%s\r\n", len(field), field)
 	}
@@ -253,6 +261,9 @@ func readInPieces(source io.Reader) ([]Delivery, error) {
 	reply := readReply{}
 	if err := reply.readRest(bufio.NewReader(source)); !errors.Is(err, errReplyRead) {
 		return nil, err
+	}
+	for i := range reply.deliveries {
+		reply.deliveries[i].lasting = true // as where the reply comes as a whole
 	}
 	return reply.deliveries, nil
 }
@@ -447,6 +458,47 @@ func TestAllocationsOfReading(t *testing.T) {
 	}
 }
 
+// TestEventsOutliveTheirReply decodes small entries and large ones, in any order, and reads something else into the same memory.
+func TestEventsOutliveTheirReply(t *testing.T) {
+	t.Parallel()
+	overwriting := make([]string, 1000)
+	for number := range overwriting {
+		overwriting[number] = entryFrame(fmt.Sprint("6-", number), "event", "E1", "data", strings.Repeat("b", 1000))
+	}
+	for seed := range uint64(100) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		entries, sizes := make([]string, 12), make([]int, 12)
+		for number := range entries {
+			sizes[number] = 10 + random.IntN([]int{10, 1000, 60 << 10, 200 << 10}[random.IntN(4)])
+			data := strings.Repeat("a", sizes[number])
+			entries[number] = entryFrame(fmt.Sprint("5-", number), "event", "E0", "data", data, "other", data[:9])
+		}
+		connection := &scripted{answer: replyOf(entries...)}
+		reader := scriptedGroupOn(t, connection).Reader()
+		deliveries, err := reader.Read(t.Context(), len(entries), 0)
+		if err != nil || len(deliveries) != len(entries) {
+			t.Fatalf("seed %d: Read: %d deliveries, %v", seed, len(deliveries), err)
+		}
+		var events []Event
+		for _, delivery := range deliveries {
+			event, err := Decode(delivery.Entry, DecodeOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			events = append(events, event)
+		}
+		connection.answer = replyOf(overwriting...)
+		if again, err := reader.Read(t.Context(), 1000, 0); err != nil || len(again) != 1000 || again[0].Get("event") != "E1" {
+			t.Fatalf("seed %d: Read again: %d deliveries, %v", seed, len(again), err)
+		}
+		for number, event := range events {
+			if want := strings.Repeat("a", sizes[number]); event.Name != "E0" || string(event.Data) != want || event.Headers["other"] != want[:9] {
+				t.Errorf("seed %d: event %d has changed: %s, %.20s", seed, number, event.Name, event.Data)
+			}
+		}
+	}
+}
+
 // scripted is a connection in memory: it refuses the greeting, and to every other command it answers the same.
 type scripted struct {
 	net.Conn
@@ -480,8 +532,13 @@ func (*scripted) SetWriteDeadline(time.Time) error { return nil }
 // scriptedGroup is a group on such a connection.
 func scriptedGroup(t testing.TB, answer string) *Group {
 	t.Helper()
+	return scriptedGroupOn(t, &scripted{answer: answer})
+}
+
+func scriptedGroupOn(t testing.TB, connection *scripted) *Group {
+	t.Helper()
 	client, err := Open(Options{URL: "redis://h", Dialer: func(context.Context, string, string) (net.Conn, error) {
-		return &scripted{answer: answer}, nil
+		return connection, nil
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -9,9 +9,12 @@ import (
 
 // Ack settles entries as done (XACK), whoever owns them, and returns how many were pending.
 func (g *Group) Ack(ctx context.Context, ids []ID) (int, error) {
-	words := make([]any, 0, 3+len(ids))
-	words = appendIDs(append(words, "XACK", g.client.keys.Stream(), g.name), ids)
-	command := redis.NewIntCmd(ctx, words...)
+	words := g.spare.Swap(nil)
+	if words == nil {
+		words = &idWords{}
+	}
+	defer g.spare.Store(words)
+	command := redis.NewIntCmd(ctx, words.of(ids, "XACK", g.client.keys.Stream(), g.name)...)
 	_ = g.client.write.Process(ctx, command) // the error stays in the command
 	acked, err := command.Result()
 	if err != nil {
