@@ -35,7 +35,8 @@ type Leases struct {
 	empty  chan struct{} // closed while nothing is held
 }
 
-// Lease is the hold on one entry. The zero Lease belongs to no entry yet: Hold takes it, once.
+// Lease is the hold on one entry. The zero Lease belongs to no entry yet, and one that was dropped to none any more: Hold
+// takes either, for any entry.
 type Lease struct {
 	id   stream.ID
 	ends atomic.Int64 // local time in nanoseconds since 1970
@@ -55,8 +56,8 @@ func NewLeases(group Renewer) *Leases {
 	return l
 }
 
-// Hold takes an entry into the consumer's hands until ends, or longer if it is renewed; lease, a zero one, shows that from
-// now on. It returns false, and leaves lease as it is, where the entry is in the consumer's hands already.
+// Hold takes an entry into the consumer's hands until ends, or longer if it is renewed; lease, which must not be held, shows
+// that from now on. It returns false, and leaves lease as it is, where the entry is in the consumer's hands already.
 func (l *Leases) Hold(id stream.ID, lease *Lease, ends time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,8 +69,7 @@ func (l *Leases) Hold(id stream.ID, lease *Lease, ends time.Time) bool {
 	case l.holds(id):
 		return false
 	}
-	lease.id = id
-	lease.ends.Store(ends.UnixNano())
+	lease.begin(id, ends)
 	lease.previous, lease.next = l.ring.previous, &l.ring
 	lease.previous.next, l.ring.previous = lease, lease
 	l.count++
@@ -104,8 +104,8 @@ func (l *Leases) Drop(leases ...*Lease) {
 // Held returns what is in the consumer's hands now, as a function that tells whether an entry was among it.
 func (l *Leases) Held() func(stream.ID) bool {
 	held := map[stream.ID]bool{}
-	for _, lease := range l.snapshot() {
-		held[lease.id] = true
+	for _, holding := range l.snapshot() {
+		held[holding.id] = true
 	}
 	return func(id stream.ID) bool { return held[id] }
 }
@@ -122,6 +122,15 @@ func (l *Leases) Empty() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.empty
+}
+
+// begin needs no lock: nobody else uses a lease that is not held.
+func (l *Lease) begin(id stream.ID, ends time.Time) {
+	l.id, l.cancel = id, nil
+	l.ends.Store(ends.UnixNano())
+	if l.lost.Load() {
+		l.lost.Store(false)
+	}
 }
 
 // Ended tells whether the lease may have run out by the time now, so that another consumer may own the entry.
@@ -185,10 +194,10 @@ func (l *Leases) renew(ctx context.Context) error {
 
 // renewBatch renews leases as they stood when the round began: an entry that was settled and came back meanwhile has a
 // lease of its own, which a loss of the one before says nothing about.
-func (l *Leases) renewBatch(ctx context.Context, leases []*Lease) error {
-	ids := make([]stream.ID, len(leases))
-	for i, lease := range leases {
-		ids[i] = lease.id
+func (l *Leases) renewBatch(ctx context.Context, held []holding) error {
+	ids := make([]stream.ID, len(held))
+	for i, holding := range held {
+		ids[i] = holding.id
 	}
 	ends := time.Now().Add(l.group.Lease())
 	lost, err := l.group.Renew(ctx, ids)
@@ -197,9 +206,10 @@ func (l *Leases) renewBatch(ctx context.Context, leases []*Lease) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, lease := range leases {
+	for _, holding := range held {
+		lease := holding.lease
 		switch {
-		case lease.next == nil: // settled meanwhile
+		case lease.next == nil || lease.id != holding.id: // settled meanwhile
 		case slices.Contains(lost, lease.id):
 			lease.lose()
 		default:
@@ -209,12 +219,18 @@ func (l *Leases) renewBatch(ctx context.Context, leases []*Lease) error {
 	return nil
 }
 
-func (l *Leases) snapshot() []*Lease {
+// holding is what a lease was good for at one moment.
+type holding struct {
+	lease *Lease
+	id    stream.ID
+}
+
+func (l *Leases) snapshot() []holding {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	held := make([]*Lease, 0, l.count)
+	held := make([]holding, 0, l.count)
 	for lease := l.ring.next; lease != &l.ring; lease = lease.next {
-		held = append(held, lease)
+		held = append(held, holding{lease, lease.id})
 	}
 	return held
 }

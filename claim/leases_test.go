@@ -70,6 +70,50 @@ func TestLeasesAreRenewedWhileHeld(t *testing.T) {
 	})
 }
 
+// TestALeaseIsUsedAgain lets a renewal find an entry lost whose lease holds another one by then.
+func TestALeaseIsUsedAgain(t *testing.T) {
+	var leases *claim.Leases
+	var held *claim.Lease
+	again := func(ids []stream.ID) ([]stream.ID, error) {
+		if ids[0] == id(1) {
+			leases.Drop(held)
+			leases.Hold(id(2), held, time.Now().Add(2*lease))
+			return ids, nil
+		}
+		return nil, nil
+	}
+	renewing(t, again, func(t *testing.T, under *claim.Leases, _ *renewer) {
+		leases = under
+		held = hold(t, leases, 1)
+		time.Sleep(lease / 2)
+		if held.Lost() || held.Ended(time.Now().Add(lease)) {
+			t.Errorf("the new entry: lost %v, ended before its time %v, want neither", held.Lost(), held.Ended(time.Now().Add(lease)))
+		}
+	})
+}
+
+func TestALostLeaseIsUsedAgain(t *testing.T) {
+	loseFirst := func(ids []stream.ID) ([]stream.ID, error) {
+		if ids[0] == id(1) {
+			return ids, nil
+		}
+		return nil, nil
+	}
+	renewing(t, loseFirst, func(t *testing.T, leases *claim.Leases, _ *renewer) {
+		held := hold(t, leases, 1)
+		held.OnLoss(func(error) {})
+		time.Sleep(lease / 2)
+		if !held.Lost() {
+			t.Fatal("the first entry: not lost")
+		}
+		leases.Drop(held)
+		leases.Hold(id(2), held, time.Now().Add(lease))
+		if held.Lost() {
+			t.Error("the second entry is lost from its beginning")
+		}
+	})
+}
+
 func TestRenewalsNameAHundredAtMost(t *testing.T) {
 	renewing(t, keepAll, func(t *testing.T, leases *claim.Leases, group *renewer) {
 		for n := range uint64(250) {

@@ -44,14 +44,16 @@ func newAcker(group *stream.Group, leases *claim.Leases, dedupe time.Duration) *
 // add has the job acked. It does not block: how much waits for its ack is bounded by the intake. The stack needs no lock,
 // since jobs are only ever added one by one and taken all together.
 func (a *acker) add(job *job) {
+	height := int32(0)
 	for added := false; !added; {
-		job.below, job.height = a.top.Load(), 1
+		job.below, height = a.top.Load(), 1
 		if job.below != nil {
-			job.height = job.below.height + 1
+			height += job.below.height.Load()
 		}
+		job.height.Store(height)
 		added = a.top.CompareAndSwap(job.below, job)
 	}
-	if job.height == 1 || job.height == ackBatch {
+	if height == 1 || height == ackBatch {
 		signal(a.wake)
 	}
 }
@@ -86,7 +88,7 @@ func (a *acker) run(ctx context.Context, last <-chan struct{}) {
 // gather waits for company, until a batch is full or for ackDelay; where nothing else is in hand there is nothing to wait
 // for.
 func (a *acker) gather(timer *time.Timer) {
-	if top := a.top.Load(); top == nil || top.height >= min(ackBatch, a.leases.Count()) {
+	if top := a.top.Load(); top == nil || int(top.height.Load()) >= min(ackBatch, a.leases.Count()) {
 		return
 	}
 	timer.Reset(ackDelay)

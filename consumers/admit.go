@@ -26,28 +26,29 @@ func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery, room i
 	return err
 }
 
-// jobsAtOnce is how many jobs are made together. Whoever keeps one of them, as a slow handler does, keeps all of those in
-// memory, and the events that they hold.
-const jobsAtOnce = 64
+// handoutsAtOnce is how many handouts are made together. Whoever keeps one of them, as a slow handler does, keeps all of
+// those in memory, and the events that they hold.
+const handoutsAtOnce = 60
 
 // sort takes deliveries in hand, leaving out what is there already, decodes them, and passes by what is not for this group.
 // The rest is returned, each with a slot.
 func (r *runner) sort(ctx context.Context, deliveries []stream.Delivery) []*job {
-	var made []job
-	wanted := make([]*job, 0, len(deliveries))
+	var made []handout
+	jobs := r.spare.take(len(deliveries))
+	wanted := jobs[:0]
 	held, bytes := 0, 0
-	for i := range deliveries {
+	for i, job := range jobs {
+		delivery := &deliveries[i]
 		if len(made) == 0 {
-			made = make([]job, min(jobsAtOnce, len(deliveries)-i))
+			made = make([]handout, min(handoutsAtOnce, len(deliveries)-i))
 		}
-		job, delivery := &made[0], &deliveries[i]
-		made = made[1:]
 		if !r.leases.Hold(delivery.ID, &job.lease, delivery.LeaseEnds) {
 			continue
 		}
 		held++
 		bytes += delivery.Size()
 		job.id, job.deliveries, job.note = delivery.ID, delivery.Deliveries, delivery.Note
+		job.handed, made = &made[0], made[1:]
 		if r.decode(ctx, job, delivery.Entry) {
 			wanted = append(wanted, job)
 		} else {
@@ -89,7 +90,7 @@ func (r *runner) decode(ctx context.Context, job *job, entry stream.Entry) bool 
 		job.fault = &stream.DecodeError{Reason: stream.DeadUndecodable, Hint: err.Error()}
 	}
 	job.name, job.eventID = event.Name, event.ID
-	job.handed = Delivery{Event: event, Group: r.options.Name, EntryID: job.id, Deliveries: job.deliveries}
+	job.handed.Delivery = Delivery{Event: event, Group: r.options.Name, EntryID: job.id, Deliveries: job.deliveries}
 	if to != "" || event.Name == "" || r.subscribes(event.Name) {
 		return true
 	}

@@ -15,9 +15,12 @@ import (
 	"github.com/millrace/millrace/stream"
 )
 
-// mostAllocations is how many allocations a delivery may cost from its read to its ack, not counting the handler's own. Those
-// of a batch are shared by its deliveries, so a single one more for each delivery shows.
-const mostAllocations = 0.5
+// mostAllocations and mostBytes are what a delivery may cost from its read to its ack, not counting the handler's own: one
+// allocation is the memory of the event, and those of a batch are shared by its deliveries, so a single one more shows.
+const (
+	mostAllocations = 1.5
+	mostBytes       = 700
+)
 
 // TestAllocationsPerDelivery counts what a delivery costs on the way of a success, with every part of a group at work. It does
 // not run beside other tests, whose allocations it would count.
@@ -30,9 +33,10 @@ func TestAllocationsPerDelivery(t *testing.T) {
 	drain(t, server.URL(), events, nil)
 	runtime.ReadMemStats(&after)
 	got := float64(after.Mallocs-before.Mallocs) / events
-	t.Logf("%.2f allocations and %.0f bytes for each delivery", got, float64(after.TotalAlloc-before.TotalAlloc)/events)
-	if got > mostAllocations {
-		t.Errorf("%.2f allocations for each delivery, want at most %v", got, mostAllocations)
+	bytes := float64(after.TotalAlloc-before.TotalAlloc) / events
+	if got > mostAllocations || bytes > mostBytes {
+		t.Errorf("%.2f allocations and %.0f bytes for each delivery, want at most %v and %v",
+			got, bytes, mostAllocations, mostBytes)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/millrace/millrace/stream"
 )
 
-// Delivery is one handing-over of an event to a handler. Up to 64 of them are made together: whoever keeps one, or its
+// Delivery is one handing-over of an event to a handler. Up to 60 of them are made together: whoever keeps one, or its
 // context, for longer than the handling keeps all of those in memory, and copies what it needs in place of that.
 type Delivery struct {
 	// Event is what happened. It is the handler's own; stream.Event says what keeping it for long costs.

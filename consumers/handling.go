@@ -31,7 +31,8 @@ func (h *handling) begin(working context.Context, lease *claim.Lease, deadline t
 	h.working, h.lease, h.deadline = working, lease, deadline
 }
 
-// end ends the context for those who have kept it, and returns why it had ended before by the time now, or nil.
+// end ends the context for those who have kept it, and returns why it had ended before by the time now, or nil. The lease
+// may have another entry when it returns.
 func (h *handling) end(now time.Time) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -56,7 +57,9 @@ func (h *handling) look() context.Context {
 	defer h.mu.Unlock()
 	if h.seen == nil {
 		held, lose := context.WithCancelCause(h.working)
-		h.lease.OnLoss(lose)
+		if !h.over {
+			h.lease.OnLoss(lose)
+		}
 		inTime, cancel := context.WithDeadlineCause(held, h.deadline, ErrTimeout)
 		h.seen = &seen{inTime, func() { cancel(); lose(nil) }}
 	}

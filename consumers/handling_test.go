@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/stream"
 )
 
 // TestHandlingEnds checks that a handling ends for the same reasons whether its handler looks at the context or not.
@@ -76,6 +77,29 @@ func TestHandlingIsOver(t *testing.T) {
 		if looks {
 			<-derived.Done()
 		}
+	}
+}
+
+// TestHandlingLetsGoOfItsLease looks at a context when its lease holds another entry already.
+func TestHandlingLetsGoOfItsLease(t *testing.T) {
+	t.Parallel()
+	leases := claim.NewLeases(thief{})
+	lease := holdOne(leases)
+	var ctx handling
+	ctx.begin(t.Context(), lease, time.Now().Add(time.Minute))
+	_ = ctx.end(time.Now())
+	leases.Drop(lease)
+	leases.Hold(stream.ID{Ms: 2}, lease, time.Now().Add(time.Minute))
+	var other handling
+	other.begin(t.Context(), lease, time.Now().Add(time.Minute))
+	lost := other.Done()
+	<-ctx.Done()
+	running, stop := context.WithCancel(t.Context())
+	defer stop()
+	go leases.Run(running, func(error) { stop() })
+	<-lost
+	if cause := other.end(time.Now()); !errors.Is(cause, claim.ErrLost) {
+		t.Errorf("end of the handling that has the lease now = %v, want %v", cause, claim.ErrLost)
 	}
 }
 

@@ -90,6 +90,9 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 	if err != nil {
 		return err
 	}
+	if len(deliveries) == 0 {
+		r.spare.drop() // an idle group keeps nothing in memory
+	}
 	return r.admit(ctx, deliveries, room)
 }
 

@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -8,8 +9,8 @@ import (
 	"github.com/millrace/millrace/stream"
 )
 
-// job is one delivery on its way from the intake to its outcome. The jobs of one read are made together; each holds
-// whatever its handling needs, so that a delivery costs no allocations of its own.
+// job is one delivery on its way from the intake to its outcome. Those that were acked are used again, so that a delivery
+// costs little more memory than its event and what the handler gets.
 type job struct {
 	id         stream.ID
 	deliveries int
@@ -18,35 +19,38 @@ type job struct {
 
 	name    string              // of the event
 	eventID string              // of the event
-	handed  Delivery            // what the handler gets, who may change it
+	handed  *handout            // what the handler gets
 	fault   *stream.DecodeError // why the event cannot be handled at all, or nil
 
-	handling handling
-	state    atomic.Int32
-	started  time.Time     // when the handler was called; written before state becomes running
-	took     time.Duration // how long it ran
-	passed   bool          // the event is not for this group
-	skipped  bool          // the event was handled before
+	started time.Time     // when the handler was called
+	took    time.Duration // how long it ran
+	passed  bool          // the event is not for this group
+	skipped bool          // the event was handled before
 
-	below  *job // the next one down the acker's stack
-	height int  // how many jobs the stack holds, this one included
+	below  *job         // the next one down the acker's stack
+	height atomic.Int32 // how many jobs the stack held when this one came, this one included
 }
 
-// The states of a job. A running one is settled by whoever moves it on: its worker, or the watch.
+// handout is what a handler gets, who may keep and change it. It is never used again.
+type handout struct {
+	Delivery
+	handling
+	job   *job // whoever moves the state on may use it, and nobody else
+	state atomic.Int32
+}
+
+// The states of a handout that was handed out: running is settled by whoever moves it on, its worker or the watch.
 const (
-	queued int32 = iota
-	running
+	running int32 = iota
 	settling
 	abandoned
 )
 
-func (j *job) start(now time.Time) { j.started = now; j.state.Store(running) }
-
 // finish lets the worker settle the job; false: it was abandoned meanwhile.
-func (j *job) finish() bool { return j.state.CompareAndSwap(running, settling) }
+func (h *handout) finish() bool { return h.state.CompareAndSwap(running, settling) }
 
 // abandon lets the watch settle the job in place of its worker.
-func (j *job) abandon() bool { return j.state.CompareAndSwap(running, abandoned) }
+func (h *handout) abandon() bool { return h.state.CompareAndSwap(running, abandoned) }
 
 // result tells what became of the job.
 func (j *job) result(group string, verdict verdict) Result {
@@ -68,4 +72,52 @@ func (j *job) queued() time.Duration {
 // settled is how package stream knows the job.
 func (j *job) settled() stream.Settled {
 	return stream.Settled{ID: j.id, Event: j.name, EventID: j.eventID}
+}
+
+// forget makes the job one that may be used again. What is not reset here belongs to whoever holds it.
+func (j *job) forget() {
+	j.note, j.name, j.eventID, j.handed, j.fault = nil, "", "", nil, nil
+	j.started, j.took, j.passed, j.skipped = time.Time{}, 0, false, false
+}
+
+// mostSpare is how many jobs are kept to be used again: as many as a group of fast handlers has in hand.
+const mostSpare = 3 * bufferEntries
+
+// spareJobs are jobs to be used again, while there is work.
+type spareJobs struct {
+	mu   sync.Mutex
+	jobs []*job
+}
+
+// take returns count jobs, new ones where there are not enough.
+func (s *spareJobs) take(count int) []*job {
+	jobs := make([]*job, count)
+	s.mu.Lock()
+	left := max(0, len(s.jobs)-count)
+	again := copy(jobs, s.jobs[left:])
+	clear(s.jobs[left:])
+	s.jobs = s.jobs[:left]
+	s.mu.Unlock()
+	made := make([]job, count-again)
+	for i := range made {
+		jobs[again+i] = &made[i]
+	}
+	return jobs
+}
+
+// put takes back jobs that nobody holds any more.
+func (s *spareJobs) put(jobs []*job) {
+	for _, job := range jobs {
+		job.forget()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs = append(s.jobs, jobs[:min(len(jobs), mostSpare-len(s.jobs))]...)
+}
+
+// drop lets go of the memory.
+func (s *spareJobs) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs = nil
 }

@@ -13,9 +13,13 @@ const OutcomeLogger = "outcome"
 // acked is told which jobs Redis has confirmed.
 func (r *runner) acked(jobs []*job) {
 	r.metrics.countAcked(jobs)
-	if r.set.options.Observe == nil && !r.outcome.Core().Enabled(zap.DebugLevel) {
-		return
+	if r.set.options.Observe != nil || r.outcome.Core().Enabled(zap.DebugLevel) {
+		r.tellAcked(jobs)
 	}
+	r.spare.put(jobs)
+}
+
+func (r *runner) tellAcked(jobs []*job) {
 	for _, job := range jobs {
 		switch {
 		case job.passed:

@@ -37,11 +37,12 @@ type runner struct {
 	acker   *acker
 
 	slots    *slots
-	queue    chan *batch             // each batch as often as workers may share it
-	stopping atomic.Bool             // what is queued is handed back, not started
-	working  context.Context         // the handlers' context
-	cut      context.CancelCauseFunc // ends it
-	places   []atomic.Pointer[job]   // what each worker works on
+	queue    chan *batch               // each batch as often as workers may share it
+	stopping atomic.Bool               // what is queued is handed back, not started
+	working  context.Context           // the handlers' context
+	cut      context.CancelCauseFunc   // ends it
+	places   []atomic.Pointer[handout] // what each worker's handler has
+	spare    spareJobs
 	stuck    atomic.Int32
 	// abandoning are the goroutines that settle what was abandoned. Only watch adds to them, and run when watch has ended.
 	abandoning sync.WaitGroup
@@ -71,7 +72,7 @@ func newRunner(set *Set, options GroupOptions, group *stream.Group) *runner {
 		leases:  claim.NewLeases(group),
 		slots:   newSlots(options.Concurrency),
 		queue:   make(chan *batch, 2*options.Concurrency+bufferEntries),
-		places:  make([]atomic.Pointer[job], options.Concurrency),
+		places:  make([]atomic.Pointer[handout], options.Concurrency),
 	}
 	r.acker = newAcker(group, r.leases, options.Dedupe)
 	r.acker.report = r.acksWritten

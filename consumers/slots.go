@@ -3,6 +3,7 @@ package consumers
 import (
 	"context"
 	"math"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -12,7 +13,7 @@ const (
 	// idle replica.
 	bufferTime = 20 * time.Millisecond
 	// bufferEntries and bufferBytes bound what lies ready, however fast the handler.
-	bufferEntries = 500
+	bufferEntries = 750
 	bufferBytes   = 4 << 20
 )
 
@@ -24,7 +25,7 @@ const (
 type slots struct {
 	workers int
 	used    atomic.Int64
-	wakeAt  atomic.Int64  // the intake waits until no more than this are used
+	wakeAt  atomic.Int64  // the intake waits until no more than this are used; nobody once it was woken
 	freed   chan struct{} // holds a token after a release that the intake waited for
 
 	handlings atomic.Int64 // since the mean was last brought up to date
@@ -50,8 +51,9 @@ const weight = 1.0 / 16
 func (s *slots) take(entries int) { s.used.Add(int64(entries)) }
 
 func (s *slots) release(entries int) {
-	if s.used.Add(-int64(entries)) <= s.wakeAt.Load() {
+	if s.used.Add(-int64(entries)) <= s.wakeAt.Load() && s.wakeAt.Swap(nobody) != nobody {
 		signal(s.freed)
+		runtime.Gosched() // the intake sends the next read before the rest is worked off
 	}
 }
 
@@ -122,23 +124,20 @@ func (s *slots) mostInHand() int { return s.workers + int(s.buffers(3)) }
 func (s *slots) wait(ctx context.Context, patience time.Duration) int {
 	buffer := s.buffer()
 	limit, enough := s.workers+buffer, max(1, buffer/2)
-	s.wakeAt.Store(int64(limit - enough))
 	defer s.wakeAt.Store(nobody)
-	if free := limit - int(s.used.Load()); free >= enough {
-		return free
-	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
+		s.wakeAt.Store(int64(limit - enough)) // anew after a token that was not for this wait
+		if free := limit - int(s.used.Load()); free >= enough {
+			return free
+		}
 		select {
 		case <-ctx.Done():
 			return 0
 		case <-timer.C:
 			return 0
 		case <-s.freed:
-			if free := limit - int(s.used.Load()); free >= enough {
-				return free
-			}
 		}
 	}
 }

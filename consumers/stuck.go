@@ -29,9 +29,9 @@ func (r *runner) watch(ctx, life context.Context) {
 
 func (r *runner) abandonOverdue(life context.Context, now time.Time) {
 	for place := range r.places {
-		job := r.places[place].Load()
-		if job != nil && now.Sub(job.started) > r.options.Timeout+abandonAfter {
-			r.abandonJob(life, job, ErrTimeout)
+		handed := r.places[place].Load()
+		if handed != nil && now.Sub(handed.deadline) > abandonAfter {
+			r.abandon(life, handed, ErrTimeout)
 		}
 	}
 }
@@ -39,18 +39,19 @@ func (r *runner) abandonOverdue(life context.Context, now time.Time) {
 // abandonAll gives up the handlers that have not returned.
 func (r *runner) abandonAll(life context.Context) {
 	for place := range r.places {
-		if job := r.places[place].Load(); job != nil {
-			r.abandonJob(life, job, ErrShutdown)
+		if handed := r.places[place].Load(); handed != nil {
+			r.abandon(life, handed, ErrShutdown)
 		}
 	}
 }
 
-// abandonJob settles a job in place of its worker, which keeps its place until the handler returns. It does not wait for
+// abandon settles a job in place of its worker, which keeps its place until the handler returns. It does not wait for
 // Redis: run does.
-func (r *runner) abandonJob(life context.Context, job *job, cause error) {
-	if !job.abandon() {
+func (r *runner) abandon(life context.Context, handed *handout, cause error) {
+	if !handed.abandon() {
 		return
 	}
+	job := handed.job
 	job.took = time.Since(job.started)
 	r.stuck.Add(1)
 	r.metrics.stuck.Inc()
@@ -61,8 +62,8 @@ func (r *runner) abandonJob(life context.Context, job *job, cause error) {
 }
 
 // returned is the end of an abandoned handler.
-func (r *runner) returned(job *job, took time.Duration) {
+func (r *runner) returned(handed *handout, took time.Duration) {
 	r.stuck.Add(-1)
 	r.metrics.stuck.Dec()
-	r.log.Info("an abandoned handler has returned", zap.String("id", job.id.String()), zap.Duration("took", took))
+	r.log.Info("an abandoned handler has returned", zap.String("id", handed.job.id.String()), zap.Duration("took", took))
 }

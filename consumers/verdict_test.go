@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,29 @@ func TestSlotsWait(t *testing.T) {
 	slots.release(1)
 	if free := <-got; free != 1 {
 		t.Errorf("wait for a release: got %d, want 1", free)
+	}
+}
+
+// TestSlotsWaitAgain lets a token of an earlier wait come first.
+func TestSlotsWaitAgain(t *testing.T) {
+	t.Parallel()
+	slots := newSlots(1)
+	slots.take(1)
+	signal(slots.freed)
+	slots.wakeAt.Store(nobody)
+	got := make(chan int)
+	go func() { got <- slots.wait(t.Context(), time.Minute) }()
+	for slots.wakeAt.Load() == nobody || len(slots.freed) > 0 {
+		runtime.Gosched()
+	}
+	slots.wakeAt.Store(nobody) // as a release leaves it that has seen what the earlier wait was for
+	signal(slots.freed)
+	for slots.wakeAt.Load() == nobody {
+		runtime.Gosched()
+	}
+	slots.release(1)
+	if free := <-got; free != 1 {
+		t.Errorf("wait: got %d, want 1", free)
 	}
 }
 

@@ -1,0 +1,71 @@
+package consumers_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/millrace/millrace/consumers"
+	"github.com/millrace/millrace/internal/redistest"
+	"github.com/millrace/millrace/stream"
+)
+
+// TestHandlersMayKeepWhatTheyGet keeps every delivery and every context, and looks at them when all other events have been
+// through the same memory.
+func TestHandlersMayKeepWhatTheyGet(t *testing.T) {
+	t.Parallel()
+	const events = 5000
+	server := redistest.Start(t)
+	fill(t, server.URL(), events)
+	client, err := stream.Open(stream.Options{URL: server.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	type kept struct {
+		ctx      context.Context
+		delivery *consumers.Delivery
+		said     string
+	}
+	say := func(delivery *consumers.Delivery) string {
+		return fmt.Sprintf("%v %s %s %s", delivery.EntryID, delivery.ID, delivery.AggregateID, delivery.Data)
+	}
+	var mu sync.Mutex
+	var all []kept
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	set, err := consumers.NewSet(client, consumers.Options{}, consumers.GroupOptions{
+		Name: "g", Events: []string{"NEW_ORDER_RECEIVED"},
+		Handler: consumers.HandlerFunc(func(ctx context.Context, delivery *consumers.Delivery) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if len(all)%2 == 0 {
+				_ = ctx.Err() // one half looks at the context while it runs, the other only when all is over
+			}
+			if all = append(all, kept{ctx, delivery, say(delivery)}); len(all) == events {
+				stop()
+			}
+			return nil
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, kept := range all {
+		if now := say(kept.delivery); now != kept.said {
+			t.Fatalf("a delivery that was kept says %q now, and said %q", now, kept.said)
+		}
+		if kept.ctx.Err() == nil {
+			t.Fatalf("the context of %s has not ended with its handling", kept.said)
+		}
+		seen[kept.said] = true
+	}
+	if len(seen) != events {
+		t.Errorf("%d different events were handled, want %d", len(seen), events)
+	}
+}
