@@ -329,6 +329,30 @@ func TestPublishErrorsInPlainWords(t *testing.T) {
 	}
 }
 
+// TestPublishWithoutMarker shows that nothing is added where the marker cannot be written, and that a marker which tells
+// of nothing is none.
+func TestPublishWithoutMarker(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client := open(t, server.URL())
+	event := Event{Name: "E", ID: "order-1"}
+	server.CLI("acl", "setuser", "default", "-set")
+	_, err := client.Publish(t.Context(), event, PublishOptions{})
+	checkWords(t, "Publish without SET", err, []string{"lacks a permission", "order-1"})
+	if got := server.CLI("xlen", "event_stream"); got != "0" {
+		t.Errorf("Publish without SET: the stream holds %s entries, want none", got)
+	}
+	server.CLI("acl", "setuser", "default", "+set", "-xadd", "-pexpire")
+	_, err = client.Publish(t.Context(), event, PublishOptions{})
+	checkWords(t, "Publish without XADD and PEXPIRE", err, []string{"lacks a permission", "order-1"})
+	server.CLI("acl", "setuser", "default", "+xadd", "+pexpire")
+	first := publish(t, client, event, PublishOptions{})
+	again := publish(t, client, event, PublishOptions{})
+	if first.Repeated || !again.Repeated || again.ID != first.ID {
+		t.Errorf("Publish with all permissions = %+v, then %+v, want a new entry and its repeat", first, again)
+	}
+}
+
 // within runs call with a context that ends after limit.
 func within(t *testing.T, limit time.Duration, call func(context.Context) error) error {
 	t.Helper()
