@@ -192,8 +192,8 @@ func (l *Leases) renew(ctx context.Context) error {
 	}
 }
 
-// renewBatch renews leases as they stood when the round began: an entry that was settled and came back meanwhile has a
-// lease of its own, which a loss of the one before says nothing about.
+// renewBatch renews leases as they stood when the round began. One that is not held any more, or holds another entry, was
+// settled meanwhile: what Redis says of the entry before is nothing to it.
 func (l *Leases) renewBatch(ctx context.Context, held []holding) error {
 	ids := make([]stream.ID, len(held))
 	for i, holding := range held {

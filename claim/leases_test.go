@@ -73,7 +73,7 @@ func TestLeasesAreRenewedWhileHeld(t *testing.T) {
 // TestALeaseIsUsedAgain lets a renewal find an entry lost whose lease holds another one by then.
 func TestALeaseIsUsedAgain(t *testing.T) {
 	var leases *claim.Leases
-	var held *claim.Lease
+	held := &claim.Lease{}
 	again := func(ids []stream.ID) ([]stream.ID, error) {
 		if ids[0] == id(1) {
 			leases.Drop(held)
@@ -84,7 +84,7 @@ func TestALeaseIsUsedAgain(t *testing.T) {
 	}
 	renewing(t, again, func(t *testing.T, under *claim.Leases, _ *renewer) {
 		leases = under
-		held = hold(t, leases, 1)
+		leases.Hold(id(1), held, time.Now().Add(lease))
 		time.Sleep(lease / 2)
 		if held.Lost() || held.Ended(time.Now().Add(lease)) {
 			t.Errorf("the new entry: lost %v, ended before its time %v, want neither", held.Lost(), held.Ended(time.Now().Add(lease)))

@@ -2,8 +2,12 @@ package consumers_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/millrace/millrace/consumers"
@@ -67,5 +71,52 @@ func TestHandlersMayKeepWhatTheyGet(t *testing.T) {
 	}
 	if len(seen) != events {
 		t.Errorf("%d different events were handled, want %d", len(seen), events)
+	}
+}
+
+// TestMemoryStaysWhatItIs drains a backlog of which some events fail, and one delivery and its context are kept. It does not
+// run beside other tests, whose memory it would count.
+func TestMemoryStaysWhatItIs(t *testing.T) {
+	const events, each, most = 20_000, 4 << 10, 30 << 20
+	server := redistest.Start(t)
+	fillWith(t, server.URL(), events, strings.Repeat("x", each))
+	client, err := stream.Open(stream.Options{URL: server.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var handled atomic.Int64
+	var keptContext context.Context
+	var kept *consumers.Delivery
+	var before, after runtime.MemStats
+	handle := func(ctx context.Context, delivery *consumers.Delivery) error {
+		switch handled.Add(1) {
+		case 100:
+			keptContext, kept = ctx, delivery
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+		case events:
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			stop()
+		}
+		if delivery.EntryID.Seq%20 == 0 {
+			return consumers.Permanent(errors.New("there is no such order"))
+		}
+		return nil
+	}
+	set, err := consumers.NewSet(client, consumers.Options{}, consumers.GroupOptions{
+		Name: "g", Events: []string{"NEW_ORDER_RECEIVED"}, Handler: consumers.HandlerFunc(handle),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > most || kept.Data == nil || keptContext.Err() == nil {
+		t.Errorf("the heap has grown by %d MB while %d MB of events were drained, want %d MB at most", grown>>20, events*each>>20, most>>20)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -59,13 +61,19 @@ func BenchmarkDrain(b *testing.B) {
 // fill stores order events as a producer would.
 func fill(t testing.TB, url string, events int) {
 	t.Helper()
+	fillWith(t, url, events, `{"order_id":%d,"customer_id":4711,"items":[{"sku":"A-1","quantity":2}],"total":"129.90"}`)
+}
+
+// fillWith stores events with this data, in which %d is the event's number.
+func fillWith(t testing.TB, url string, events int, data string) {
+	t.Helper()
 	client := openRedis(t, url)
 	for stored := 0; stored < events; {
 		pipe := client.Pipeline()
 		for range min(1000, events-stored) {
 			stored++
 			pipe.Do(t.Context(), "XADD", "event_stream", "*", "event", "NEW_ORDER_RECEIVED",
-				"data", fmt.Sprintf(`{"order_id":%d,"customer_id":4711,"items":[{"sku":"A-1","quantity":2}],"total":"129.90"}`, stored),
+				"data", strings.Replace(data, "%d", strconv.Itoa(stored), 1),
 				"event_id", fmt.Sprintf("0198c2f0-0000-7000-8000-%012d", stored), "timestamp", "2026-11-21T05:00:00Z",
 				"aggregate_id", stored)
 		}

@@ -37,12 +37,14 @@ func (h *handling) end(now time.Time) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.over = true
+	lease := h.lease
+	h.lease = nil
 	switch {
 	case h.seen != nil:
 		cause := context.Cause(h.seen)
 		h.seen.stop()
 		return cause
-	case h.lease.Lost():
+	case lease.Lost():
 		return claim.ErrLost
 	case !now.Before(h.deadline):
 		return ErrTimeout

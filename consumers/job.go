@@ -19,7 +19,7 @@ type job struct {
 
 	name    string              // of the event
 	eventID string              // of the event
-	handed  *handout            // what the handler gets
+	handed  *handout            // what the handler gets; nil from then on
 	fault   *stream.DecodeError // why the event cannot be handled at all, or nil
 
 	started time.Time     // when the handler was called
@@ -31,11 +31,13 @@ type job struct {
 	height atomic.Int32 // how many jobs the stack held when this one came, this one included
 }
 
-// handout is what a handler gets, who may keep and change it. It is never used again.
+// handout is what a handler gets, who may keep and change it. It is never used again, and nothing leads from it to its job
+// when the handling is over, or from the job to it once the handling has begun: what somebody keeps would keep, from
+// handout to job to handout, whatever came before it.
 type handout struct {
 	Delivery
 	handling
-	job   *job // whoever moves the state on may use it, and nobody else
+	job   *job // while the handler runs; whoever moves the state on may use it, and nobody else
 	state atomic.Int32
 }
 
@@ -74,7 +76,8 @@ func (j *job) settled() stream.Settled {
 	return stream.Settled{ID: j.id, Event: j.name, EventID: j.eventID}
 }
 
-// forget makes the job one that may be used again. What is not reset here belongs to whoever holds it.
+// forget makes the job one that may be used again, and lets go of what it leads to. Its ID, its deliveries and its lease are
+// set when it is.
 func (j *job) forget() {
 	j.note, j.name, j.eventID, j.handed, j.fault = nil, "", "", nil, nil
 	j.started, j.took, j.passed, j.skipped = time.Time{}, 0, false, false
@@ -98,9 +101,8 @@ func (s *spareJobs) take(count int) []*job {
 	clear(s.jobs[left:])
 	s.jobs = s.jobs[:left]
 	s.mu.Unlock()
-	made := make([]job, count-again)
-	for i := range made {
-		jobs[again+i] = &made[i]
+	for i := again; i < count; i++ {
+		jobs[i] = &job{} // one by one, or those that stay in use would keep the others in memory
 	}
 	return jobs
 }

@@ -51,7 +51,7 @@ func (n *names) passedBy(ctx context.Context, group, name string) {
 	if !known {
 		wanted = n.isWanted(name)
 		if len(n.wanted) < mostNames {
-			n.wanted[strings.Clone(name)] = wanted // the name is a part of the reply that brought it
+			n.wanted[strings.Clone(name)] = wanted // a part of it would keep the whole event
 		}
 	}
 	if !wanted {
@@ -76,6 +76,7 @@ func (n *names) count(message, key, name string, known []string) {
 		return
 	}
 	n.warned[key+name] = true
+	name = strings.Clone(name) // a log may keep it, and it may be a part of a reply that is written over
 	n.log.Warn(message, zap.String(key, printable(name)), zap.String("nearest", stream.Nearest(name, known)))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"time"
+	"unsafe"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -56,8 +57,10 @@ func TestUnknownRecipientIsNamedOnce(t *testing.T) {
 	names := newNames(registered, zap.New(core), func() { unwanted++ })
 	for range 2 {
 		for _, to := range []string{"lable", "notify", "abandoned"} {
-			names.addressed(t.Context(), "label", to)
-			names.addressed(t.Context(), "notify", to)
+			read := []byte(to)
+			names.addressed(t.Context(), "label", unsafe.String(&read[0], len(read)))
+			names.addressed(t.Context(), "notify", unsafe.String(&read[0], len(read)))
+			clear(read) // as the next reply does
 		}
 	}
 	if unwanted != 2 {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/millrace/millrace/stream"
 )
 
 // errStuck is what a handler that does not return is taken to have failed with.
@@ -62,8 +64,8 @@ func (r *runner) abandon(life context.Context, handed *handout, cause error) {
 }
 
 // returned is the end of an abandoned handler.
-func (r *runner) returned(handed *handout, took time.Duration) {
+func (r *runner) returned(id stream.ID, took time.Duration) {
 	r.stuck.Add(-1)
 	r.metrics.stuck.Dec()
-	r.log.Info("an abandoned handler has returned", zap.String("id", handed.job.id.String()), zap.Duration("took", took))
+	r.log.Info("an abandoned handler has returned", zap.String("id", id.String()), zap.Duration("took", took))
 }

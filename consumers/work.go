@@ -41,17 +41,18 @@ func (r *runner) process(ctx context.Context, job *job, place *atomic.Pointer[ha
 	if now.IsZero() {
 		now = time.Now()
 	}
-	handed := job.handed
-	handed.job, job.started = job, now
-	handed.begin(r.working, &job.lease, job.started.Add(r.options.Timeout))
+	id, handed := job.id, job.handed
+	handed.job, job.handed, job.started = job, nil, now
+	handed.begin(r.working, &job.lease, now.Add(r.options.Timeout))
 	place.Store(handed)
-	ended, err, cause := r.handle(job)
-	took := ended.Sub(job.started)
+	ended, err, cause := r.handle(handed, now)
+	took := ended.Sub(now)
 	place.Store(nil)
 	if !handed.finish() {
-		r.returned(handed, took)
+		r.returned(id, took)
 		return time.Time{}
 	}
+	handed.job = nil
 	job.took = took
 	r.slots.handled(took)
 	if err == nil {
@@ -63,11 +64,11 @@ func (r *runner) process(ctx context.Context, job *job, place *atomic.Pointer[ha
 }
 
 // handle calls the handler, and says when it returned. cause is why its context had ended by then, or nil.
-func (r *runner) handle(job *job) (ended time.Time, err, cause error) {
-	err = r.handler.Handle(&job.handed.handling, &job.handed.Delivery)
+func (r *runner) handle(handed *handout, now time.Time) (ended time.Time, err, cause error) {
+	err = r.handler.Handle(&handed.handling, &handed.Delivery)
 	ended = time.Now()
-	if cause = job.handed.end(ended); err != nil && cause != nil {
-		err = fmt.Errorf("%w (after %v): %w", cause, ended.Sub(job.started).Round(time.Millisecond), err)
+	if cause = handed.end(ended); err != nil && cause != nil {
+		err = fmt.Errorf("%w (after %v): %w", cause, ended.Sub(now).Round(time.Millisecond), err)
 	}
 	return ended, err, cause
 }

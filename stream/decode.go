@@ -42,8 +42,8 @@ func Recipient(entry Entry) string {
 
 // Decode reads what an entry says. Its error is always a *DecodeError, and beside it stands the event as far as it could
 // be read: without Name where the reason is DeadUndecodable, without Data and Headers where it is DeadTooLarge. Data
-// and headers are the bytes that were sent, copied once but for those of large entries that Group.Read has brought, which
-// have memory of their own already.
+// and headers are the bytes that were sent. The event has memory of its own; only that of a large entry which Group.Read
+// has brought shares it with the entry, whose field changes with Data.
 func Decode(entry Entry, options DecodeOptions) (Event, error) {
 	large := options.MaxBytes > 0 && entry.Size() > options.MaxBytes
 	fields, lasting := entry.Fields, entry.lasting

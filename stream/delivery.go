@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Delivery is one handing-over of an entry to a consumer of a group. What Event says of keeping one holds for it as well.
+// Delivery is one handing-over of an entry to a consumer of a group.
 type Delivery struct {
 	Entry
 	// Deliveries counts how often the entry has been handed over in this group, this time included. Redis stores it,

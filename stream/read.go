@@ -91,6 +91,7 @@ func (r *Reader) readInPlace(ctx context.Context, server *redis.Client, words []
 	case err != nil:
 		return nil, err
 	case reply.isNil():
+		*r = Reader{group: r.group} // an idle group keeps nothing in memory
 		return nil, nil
 	default:
 		reply.parse()
@@ -194,8 +195,10 @@ func (r *readReply) entry(left int) Entry {
 	for ; size > 0 && r.err == nil; size -= 2 {
 		r.fields = append(r.fields, Field{Name: r.text(), Value: r.text()})
 	}
+	entry := Entry{ID: id, Fields: r.fields[first:len(r.fields):len(r.fields)]}
 	lasting = lasting && !r.reused && len(r.used) == used
-	return Entry{ID: id, Fields: r.fields[first:len(r.fields):len(r.fields)], lasting: lasting}
+	entry.lasting = lasting && entry.Size() > largestChunk/2 // a small one is copied, or it would keep its whole chunk
+	return entry
 }
 
 // makeRoom sees to room for the fields of an entry, and where there is none makes it for all entries that are left, as if
