@@ -1,0 +1,198 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+)
+
+// mostShown is how many event IDs of one fault an error or a text names: enough to begin with, few enough to read.
+const mostShown = 5
+
+// Report is what Check found.
+type Report struct {
+	// Seed repeats the run.
+	Seed uint64
+	// Groups are in the order in which New named them.
+	Groups []GroupReport
+}
+
+// GroupReport is what Check found in one group. Its lists name each event once, in the order in which the history
+// first heard of them; an event may stand in several. The package comment defines each fault.
+type GroupReport struct {
+	Group string
+
+	// Published counts the events whose publish was acknowledged.
+	Published int
+	// Unknown counts the events of which no publish was acknowledged and at least one is of unknown result.
+	Unknown int
+	// Recovered counts those of Unknown that reached the group, so that they were published after all.
+	Recovered int
+	// Started counts the handlings that began, the repeated ones included.
+	Started int
+	// Handled counts the events of which a handling succeeded.
+	Handled int
+	// Dead counts the events that have a dead letter.
+	Dead int
+	// Repeated counts the handlings that started after one of the same event had succeeded.
+	Repeated int
+
+	Lost           []string
+	Undrained      []string
+	Duplicated     []string // the events that Repeated comes from
+	Unexpected     []string
+	Concurrent     []string
+	AckedUnhandled []string
+	DeadUnreasoned []string
+}
+
+func (g *GroupReport) count(judged finding) {
+	g.Published += number(judged.published == Acknowledged)
+	g.Unknown += number(judged.published == Unknown)
+	g.Recovered += number(judged.recovered())
+	g.Started += judged.handlings
+	g.Handled += number(judged.succeeded)
+	g.Dead += number(judged.dead)
+	g.Repeated += judged.repeats
+}
+
+func (g *GroupReport) list(eventID string, judged finding) {
+	appendIf(&g.Lost, eventID, judged.lost())
+	appendIf(&g.Undrained, eventID, judged.pending)
+	appendIf(&g.Duplicated, eventID, judged.repeats > 0)
+	appendIf(&g.Unexpected, eventID, judged.unexpected())
+	appendIf(&g.Concurrent, eventID, judged.overlap)
+	appendIf(&g.AckedUnhandled, eventID, judged.ackedUnhandled())
+	appendIf(&g.DeadUnreasoned, eventID, judged.unreasoned)
+}
+
+func number(holds bool) int {
+	if holds {
+		return 1
+	}
+	return 0
+}
+
+func appendIf(list *[]string, eventID string, holds bool) {
+	if holds {
+		*list = append(*list, eventID)
+	}
+}
+
+// fault is one kind of fault with the events that have it.
+type fault struct {
+	name   string
+	events []string
+}
+
+// faults are those that no run may have. Duplicates are not among them: a kill permits some.
+func (g *GroupReport) faults() []fault {
+	return []fault{
+		{"lost", g.Lost},
+		{"undrained", g.Undrained},
+		{"unexpected", g.Unexpected},
+		{"concurrent", g.Concurrent},
+		{"acked unhandled", g.AckedUnhandled},
+		{"dead without reason", g.DeadUnreasoned},
+	}
+}
+
+// Repeated returns how many handlings of all groups started after one of the same event and group had succeeded.
+func (r Report) Repeated() int {
+	sum := 0
+	for _, group := range r.Groups {
+		sum += group.Repeated
+	}
+	return sum
+}
+
+// Sound returns nil where no group has a fault and all groups together repeated at most that many handlings: as many as
+// were in flight when something was killed, 0 where nothing was. Otherwise its error names the seed and every fault of
+// every group, with the first few event IDs of each. A history without an acknowledged publish is not sound: it proves
+// nothing.
+func (r Report) Sound(mostRepeated int) error {
+	faults := r.faults(mostRepeated)
+	if len(faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("run with seed %d is not sound: %w", r.Seed, errors.Join(faults...))
+}
+
+func (r Report) faults(mostRepeated int) []error {
+	var faults []error
+	if len(r.Groups) == 0 || r.Groups[0].Published == 0 {
+		faults = append(faults, errors.New("no group or no acknowledged publish: nothing was checked"))
+	}
+	for _, group := range r.Groups {
+		for _, fault := range group.faults() {
+			if len(fault.events) > 0 {
+				faults = append(faults, fmt.Errorf("group %q: %s", group.Group, fault))
+			}
+		}
+	}
+	if repeated := r.Repeated(); repeated > mostRepeated {
+		faults = append(faults, fmt.Errorf("%d handlings repeated after a success, at most %d expected%s",
+			repeated, mostRepeated, r.duplicated()))
+	}
+	return faults
+}
+
+// duplicated says where the repeated handlings were.
+func (r Report) duplicated() string {
+	var text strings.Builder
+	for _, group := range r.Groups {
+		if len(group.Duplicated) > 0 {
+			fmt.Fprintf(&text, "; group %q: %s", group.Group, fault{"duplicated", group.Duplicated})
+		}
+	}
+	return text.String()
+}
+
+// String returns the count and the first events. IDs are quoted, since they may hold anything.
+func (f fault) String() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s %d", f.name, len(f.events))
+	for position, event := range f.events[:min(mostShown, len(f.events))] {
+		separator := ", "
+		if position == 0 {
+			separator = ": "
+		}
+		fmt.Fprintf(&text, "%s%q", separator, event)
+	}
+	if more := len(f.events) - mostShown; more > 0 {
+		fmt.Fprintf(&text, " and %d more", more)
+	}
+	return text.String()
+}
+
+// String returns the seed, a table of all counts with a line for each group, and a line for each fault with its first
+// few event IDs, duplicates included.
+func (r Report) String() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "seed %d\n", r.Seed)
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "group\tpublished\tunknown\trecovered\tstarted\thandled\tdead\trepeated\tfaults")
+	for _, group := range r.Groups {
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", group.Group, group.Published, group.Unknown,
+			group.Recovered, group.Started, group.Handled, group.Dead, group.Repeated, group.countFaults())
+	}
+	_ = table.Flush() // a strings.Builder takes everything
+	for _, group := range r.Groups {
+		for _, fault := range append(group.faults(), fault{"duplicated", group.Duplicated}) {
+			if len(fault.events) > 0 {
+				fmt.Fprintf(&text, "%s: %s\n", group.Group, fault)
+			}
+		}
+	}
+	return text.String()
+}
+
+// countFaults returns how many events stand in lists of faults; one that has two counts twice.
+func (g *GroupReport) countFaults() int {
+	sum := 0
+	for _, fault := range g.faults() {
+		sum += len(fault.events)
+	}
+	return sum
+}
