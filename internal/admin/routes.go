@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+
+	"github.com/millrace/millrace/stream"
 )
 
 const (
@@ -57,10 +59,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	writeHealth(w, s.options.Ready(ctx))
 }
 
-// writeHealth answers `ok`, or 503 with the fault. An error of errors.Join prints one fault a line.
+// writeHealth answers `ok`, or 503 with the fault, in which no text from outside can play tricks on a terminal. An error of
+// errors.Join prints one fault a line.
 func writeHealth(w http.ResponseWriter, fault error) {
 	if fault != nil {
-		writeText(w, http.StatusServiceUnavailable, fault.Error()+"\n")
+		writeText(w, http.StatusServiceUnavailable, stream.CleanError(fault.Error())+"\n")
 		return
 	}
 	writeText(w, http.StatusOK, "ok\n")

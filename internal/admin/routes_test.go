@@ -43,6 +43,11 @@ func TestAnswers(t *testing.T) {
 		{"not alive", faulty, "GET", "/livez", 503, "8 of 16 slots are stuck\n"},
 		{"not ready", faulty, "GET", "/readyz", 503, "Redis does not answer\nprint_label is not reading\n"},
 		{"a query changes nothing", Options{}, "GET", "/livez?format=json", 200, "ok\n"},
+		{
+			"a hostile fault",
+			Options{Live: func() error { return errors.New("a\x1b[2J\u009b\u202e\xff") }},
+			"GET", "/livez", 503, "a\ufffd[2J\ufffd\ufffd\ufffd\n",
+		},
 		{"head", Options{}, "HEAD", "/livez", 200, "ok\n"}, // http.Server leaves the body out
 		{"another path", Options{}, "GET", "/livez/x", 404, "404 page not found\n"},
 		{"post", Options{}, "POST", "/livez", 405, "Method Not Allowed\n"},

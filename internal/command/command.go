@@ -141,7 +141,7 @@ func misuse(command *cobra.Command, fault string) error {
 	if command.HasParent() {
 		fault = strings.TrimPrefix(command.CommandPath(), command.Root().Name()+" ") + ": " + fault
 	}
-	return usage("%s: see `%s --help`", fault, command.CommandPath())
+	return usage("%s: see `%s --help`", oneLine(fault), command.CommandPath())
 }
 
 // between accepts from least to most arguments; words say what they are.

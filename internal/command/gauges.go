@@ -72,13 +72,14 @@ func (g *gauges) Collect(metrics chan<- prometheus.Metric) {
 	}
 	gauge(g.length, float64(status.Length))
 	for _, group := range status.Groups {
-		gauge(g.lag, float64(group.Lag), group.Name)
-		gauge(g.estimate, oneIf(group.LagIsEstimate), group.Name)
-		gauge(g.pending, float64(group.Pending), group.Name)
-		gauge(g.waiting, float64(group.Waiting), group.Name)
-		gauge(g.oldest, oldestAge(status.Time, group).Seconds(), group.Name)
-		gauge(g.dead, float64(group.Dead), group.Name)
-		gauge(g.consumers, float64(alive(group)), group.Name)
+		name := plainName(group.Name) // a label that is not UTF-8 would cost all figures
+		gauge(g.lag, float64(group.Lag), name)
+		gauge(g.estimate, oneIf(group.LagIsEstimate), name)
+		gauge(g.pending, float64(group.Pending), name)
+		gauge(g.waiting, float64(group.Waiting), name)
+		gauge(g.oldest, oldestAge(status.Time, group).Seconds(), name)
+		gauge(g.dead, float64(group.Dead), name)
+		gauge(g.consumers, float64(alive(group)), name)
 	}
 }
 

@@ -104,7 +104,7 @@ func findGroup(ctx context.Context, client *stream.Client, name string) (stream.
 	}
 	names := make([]string, len(groups))
 	for i, group := range groups {
-		if names[i] = group.Name; group.Name == name {
+		if names[i] = plainName(group.Name); group.Name == name {
 			return group, nil
 		}
 	}

@@ -46,7 +46,7 @@ func (p *program) removeGroup(ctx context.Context, client *stream.Client, name s
 	}
 	running := alive(group)
 	if confirmed && running > 0 {
-		return fmt.Errorf("end group %s: it is running, with %s, and would be created again: stop its handler first", name,
+		return fmt.Errorf("end group %s: it is running, with %s, and would be created again: stop its handler first", plainName(name),
 			whole(running, "consumer"))
 	}
 	p.planGroupRemoval(client, group)
@@ -61,7 +61,7 @@ func (p *program) removeGroup(ctx context.Context, client *stream.Client, name s
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("end group %s: %w", name, err)
+		return fmt.Errorf("end group %s: %w", plainName(name), err)
 	}
 	p.println("\nDone.")
 	return nil
@@ -96,7 +96,7 @@ func (p *program) planGroupRemoval(client *stream.Client, group stream.GroupStat
 		lag = "about " + lag
 	}
 	if group.Dead > 0 {
-		dead = fmt.Sprintf("%s, kept in %s", digits(group.Dead), client.Keys().Dead(group.Name))
+		dead = fmt.Sprintf("%s, kept in %s", digits(group.Dead), client.Keys().Dead(plainName(group.Name)))
 	}
 	if count := alive(group); count > 0 {
 		running = digits(count) + ": stop the handler first, or it creates the group again"

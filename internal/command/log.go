@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"cmp"
 	"io"
 	"os"
@@ -37,12 +38,12 @@ func newEncoder(format string) zapcore.Encoder {
 	config.EncodeTime = zapcore.ISO8601TimeEncoder
 	config.EncodeDuration = zapcore.StringDurationEncoder
 	if format == "json" {
-		return zapcore.NewJSONEncoder(config)
+		return plainEncoder{zapcore.NewJSONEncoder(config)}
 	}
 	config.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05")
 	config.EncodeLevel = zapcore.CapitalLevelEncoder
 	config.ConsoleSeparator = "  "
-	return consoleEncoder{zapcore.NewConsoleEncoder(config)}
+	return plainEncoder{consoleEncoder{zapcore.NewConsoleEncoder(config)}}
 }
 
 // consoleEncoder keeps a message on its line. zap's own encoder quotes the fields and writes the message as it is, and
@@ -56,6 +57,25 @@ func (e consoleEncoder) Clone() zapcore.Encoder { return consoleEncoder{e.Encode
 func (e consoleEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
 	entry.Message = oneLine(entry.Message)
 	return e.Encoder.EncodeEntry(entry, fields)
+}
+
+// plainEncoder escapes what a terminal would obey. zap's own encoders escape what JSON must have escaped, which DEL, the
+// C1 controls and the characters that turn the direction of text are not.
+type plainEncoder struct{ zapcore.Encoder }
+
+// Clone returns a copy, for a logger with fields of its own.
+func (e plainEncoder) Clone() zapcore.Encoder { return plainEncoder{e.Encoder.Clone()} }
+
+// EncodeEntry writes one line.
+func (e plainEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
+	line, err := e.Encoder.EncodeEntry(entry, fields)
+	if err != nil || bytes.IndexFunc(line.Bytes(), isObeyed) < 0 {
+		return line, err
+	}
+	plain := escapeObeyed(line.String())
+	line.Reset()
+	line.AppendString(plain)
+	return line, nil
 }
 
 // withoutOutcomes leaves the lines of single deliveries out, for a terminal on which a feed shows the same.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -49,15 +48,7 @@ func (p *program) printJSON(value any) error {
 	if err != nil {
 		return fmt.Errorf("print as JSON: %w", err)
 	}
-	var safe strings.Builder
-	for _, character := range string(content) {
-		if character != '\n' && (unicode.IsControl(character) || unicode.Is(unicode.Bidi_Control, character)) {
-			fmt.Fprintf(&safe, `\u%04x`, character)
-			continue
-		}
-		safe.WriteRune(character)
-	}
-	p.println(safe.String())
+	p.println(escapeObeyed(string(content)))
 	return nil
 }
 

@@ -1,8 +1,11 @@
 package command
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -18,6 +21,34 @@ func oneLine(text string) string {
 // the width of an ellipsis beside Chinese text.
 func brief(words string, width int) string {
 	return text.Snip(oneLine(words), width, "...")
+}
+
+// isObeyed tells whether a terminal, or what shows a file of lines, would obey a character: a control other than the line
+// break, another sort of line break, or what turns the direction of text.
+func isObeyed(character rune) bool {
+	return character != '\n' && unicode.In(character, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+}
+
+// escapeObeyed escapes, in JSON, what a terminal would obey.
+func escapeObeyed(content string) string {
+	var safe strings.Builder
+	for _, character := range content {
+		if isObeyed(character) {
+			fmt.Fprintf(&safe, `\u%04x`, character)
+			continue
+		}
+		safe.WriteRune(character)
+	}
+	return safe.String()
+}
+
+// plainName is the name of a group as it is, or quoted where another program chose one that no group of ours may have. No
+// two names become the same.
+func plainName(name string) string {
+	if stream.CheckGroup(name) == nil {
+		return name
+	}
+	return strconv.QuoteToASCII(name)
 }
 
 // orDash shows where there is nothing.
