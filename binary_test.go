@@ -57,7 +57,7 @@ func newShop(t *testing.T, redisArgs ...string) *shop {
 		t.Fatal(err)
 	}
 	s := &shop{T: t, redis: redistest.Start(t, redisArgs...), dir: t.TempDir(), binary: path}
-	s.env = []string{"MILLRACE_REDIS_URL=" + s.redis.URL(), "MILLRACE_HTTP_ADDR=127.0.0.1:0", "MILLRACE_LOG_FORMAT=json"}
+	s.env = []string{"MILLRACE_REDIS_URL=" + withPassword(s.redis.URL()), "MILLRACE_HTTP_ADDR=127.0.0.1:0", "MILLRACE_LOG_FORMAT=json"}
 	for product := 1; product <= 5; product++ {
 		s.redis.CLI("HSET", "stock", strconv.Itoa(product), "100000")
 	}
@@ -89,6 +89,7 @@ func (s *shop) millrace(args ...string) (output string, exit int) {
 	if exited != nil {
 		exit = exited.ExitCode()
 	}
+	keepsPasswords(s.T, fmt.Sprintf("millrace %q", args), string(text))
 	return string(text), exit
 }
 
@@ -111,6 +112,8 @@ func (s *shop) run(env ...string) *service {
 	s.Helper()
 	command := s.command("run")
 	command.Env = append(command.Env, env...)
+	running := &service{Cmd: command, done: make(chan error, 1)}
+	command.Stdout = running
 	stderr, err := command.StderrPipe()
 	if err != nil {
 		s.Fatal(err)
@@ -118,7 +121,6 @@ func (s *shop) run(env ...string) *service {
 	if err := command.Start(); err != nil {
 		s.Fatal(err)
 	}
-	running := &service{Cmd: command, done: make(chan error, 1)}
 	address := make(chan string, 1)
 	go func() {
 		running.follow(stderr, address)
@@ -126,6 +128,7 @@ func (s *shop) run(env ...string) *service {
 	}()
 	s.Cleanup(func() {
 		_ = command.Process.Kill()
+		keepsSecrets(s.T, "millrace run", running.logged())
 		if s.Failed() {
 			s.Logf("millrace run, process %d:\n%s", command.Process.Pid, running.logged())
 		}
@@ -153,6 +156,13 @@ func (r *service) follow(stderr io.Reader, address chan<- string) {
 			}
 		}
 	}
+}
+
+// Write takes what is printed to standard output.
+func (r *service) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log.Write(p)
 }
 
 func (r *service) logged() string {
@@ -197,7 +207,7 @@ func (s *shop) until(what string, holds func() bool) {
 }
 
 func orderData(number int) string {
-	return fmt.Sprintf(`{"order_id":%d,"customer_id":67890,"items":[{"product_id":1,"quantity":2}]}`, number)
+	return fmt.Sprintf(`{"order_id":%d,"customer_id":67890,"items":[{"product_id":1,"quantity":2}],"note":%q}`, number, plantedPayload)
 }
 
 func (s *shop) order(number int) (id string) {
