@@ -127,12 +127,25 @@ func (c *Client) findDeadLetter(ctx context.Context, group string, entry ID) (id
 		if letter := replyID(reply[0]); !letter.IsZero() {
 			return letter, true, nil
 		}
-		if newest = ""; replyText(reply[1]) != "" {
-			newest = replyID(reply[1]).Previous().String()
+		if newest, err = olderThan(newest, reply[1]); err != nil {
+			return ID{}, false, err
 		}
 		searched += replyNumber(reply[2])
 	}
 	return ID{}, false, nil
+}
+
+// olderThan is where a walk from newest to oldest goes on after a page that ended at oldest: "" at the end. A page that
+// does not lead on is refused, or the walk would never end.
+func olderThan(newest string, oldest any) (string, error) {
+	if replyText(oldest) == "" {
+		return "", nil
+	}
+	at, before := replyID(oldest), replyID(newest)
+	if at.IsZero() || newest != "+" && at.Compare(before) > 0 {
+		return "", errUnexpectedReply
+	}
+	return at.Previous().String(), nil
 }
 
 // RemoveDead removes dead letters of group by their own IDs, for good, and returns how many there were. A repeat finds

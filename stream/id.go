@@ -113,9 +113,10 @@ func (id *ID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Time is when the entry was added, by the server's clock.
+// Time is when the entry was added, by the server's clock. An ID that a producer made up may stand for a time after the
+// year 9999, which is that year's end then.
 func (id ID) Time() time.Time {
-	return time.UnixMilli(int64(min(id.Ms, math.MaxInt64)))
+	return timeAt(int64(min(id.Ms, lastMillisecond))).Local()
 }
 
 // IsZero tells whether id is the zero ID.

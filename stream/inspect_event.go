@@ -125,7 +125,7 @@ func (c *Client) readPending(ctx context.Context, search *eventSearch) error {
 	search.pending = make([]*Holding, len(search.groups))
 	for i := range search.groups {
 		if pending[i] != nil && len(pending[i].Val()) == 1 {
-			held := holding(pending[i].Val()[0], notes[i].Val()[0])
+			held := holding(pending[i].Val()[0], replyAt(notes[i].Val(), 0))
 			search.pending[i] = &held
 		}
 	}
@@ -175,8 +175,8 @@ func (c *Client) findRepeats(ctx context.Context, entry ID) (map[string]ID, erro
 				repeats[replyText(pair[1])] = replyID(pair[0])
 			}
 		}
-		if newest = ""; replyText(reply[1]) != "" {
-			newest = replyID(reply[1]).Previous().String()
+		if newest, err = olderThan(newest, reply[1]); err != nil {
+			return nil, fmt.Errorf("look for what repeats entry %s: %w", entry, err)
 		}
 		searched += replyNumber(reply[2])
 	}

@@ -87,7 +87,7 @@ func (c *Client) pendingPage(ctx context.Context, group string, from ID, count i
 	page := make([]PendingEntry, len(pending))
 	for i := range pending {
 		id := replyID(ids[i])
-		page[i] = PendingEntry{ID: id, Added: id.Time().UTC(), Holding: holding(pending[i], notes.Val()[i])}
+		page[i] = PendingEntry{ID: id, Added: id.Time().UTC(), Holding: holding(pending[i], replyAt(notes.Val(), i))}
 		if entry, err := parseEntries(entries[i]); err != nil {
 			return nil, err
 		} else if len(entry) == 1 {
@@ -112,7 +112,7 @@ func holding(pending redis.XPendingExt, noteText any) Holding {
 	if note := parseNote(replyText(noteText)); note != nil {
 		found.Reason, found.Error = note.Reason, note.Error
 		if pending.Consumer == Waiting {
-			found.NextTry = time.UnixMilli(note.Next).UTC()
+			found.NextTry = timeAt(note.Next)
 		}
 	}
 	return found

@@ -29,6 +29,14 @@ func replyList(part any) []any {
 	return list
 }
 
+// replyAt is an element of a list that may be shorter.
+func replyAt(list []any, index int) any {
+	if index >= len(list) {
+		return nil
+	}
+	return list[index]
+}
+
 // replyID reads an ID; none at all, "", is the zero ID.
 func replyID(part any) ID {
 	id, _ := ParseID(replyText(part))
@@ -41,8 +49,15 @@ func serverTime(text string) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	return time.UnixMilli(milliseconds).UTC()
+	return timeAt(milliseconds)
 }
+
+// timeAt is so many milliseconds after 1970, at most the end of the year 9999: JSON knows no later time (RFC 3339).
+func timeAt(milliseconds int64) time.Time {
+	return time.UnixMilli(max(0, min(milliseconds, lastMillisecond))).UTC()
+}
+
+const lastMillisecond = 253_402_300_799_999
 
 // replyMap reads a list of name, value, name, value and so on.
 func replyMap(list []any) map[string]string {

@@ -91,6 +91,9 @@ func (c *Client) countBelow(ctx context.Context, id ID) (int, error) {
 		if err != nil || len(page) == 0 {
 			return count, err
 		}
+		if page[len(page)-1].Compare(id) >= 0 {
+			return count, errUnexpectedReply // it would never end
+		}
 		count, id = count+len(page), page[len(page)-1]
 	}
 }
