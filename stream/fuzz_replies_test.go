@@ -148,6 +148,7 @@ func replySeeds() []string {
 		"*4\r\n:1\r\n$3\r\n5-7\r\n:0\r\n*1\r\n*4\r\n$1\r\ng\r\n$3\r\n5-7\r\n$1\r\n5\r\n$1\r\n1\r\n",
 		status, status + "|*2\r\n$1\r\nc\r\n$1\r\n5\r\n:3\r\n", status + "|" + entry + pending + note + "|*3\r\n*0\r\n$0\r\n\r\n:1\r\n",
 		"$-1\r\n|" + pending + "|" + note + entry, "$-1\r\n|" + pending + "|*0\r\n" + entry, status + "|" + entry + pending + "*0\r\n", entry,
+		"*0\r\n|*3\r\n$0\r\n\r\n$3\r\n5-7\r\n:0\r\n", // a walk that does not lead on
 		"*0\r\n|*3\r\n$3\r\n5-7\r\n$0\r\n\r\n:1\r\n|" + entry,
 	}
 }
