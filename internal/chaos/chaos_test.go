@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestMain lets the test's binary be the consumer processes too.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == roleConsumer {
+		os.Exit(start(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	silenceLibrary()
+	os.Exit(m.Run())
+}
+
+// runShort runs with so few events that two cores suffice for several at once, and returns what it printed.
+func runShort(t *testing.T, seed uint64, during time.Duration, nemeses ...string) string {
+	t.Helper()
+	var printed bytes.Buffer
+	err := run(t.Context(), settings{
+		seed: seed, during: during, events: int(50 * during.Seconds()), fleet: 2, pause: 500 * time.Millisecond,
+		nemeses: nemeses, dir: t.TempDir(),
+	}, &printed)
+	if err != nil {
+		t.Errorf("run with seed %d and nemeses %q error = %v\n%s", seed, nemeses, err, printed.String())
+	}
+	return printed.String()
+}
+
+func skipWhereShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts and kills processes for many seconds")
+	}
+}
+
+func TestNothingIsLost(t *testing.T) {
+	t.Parallel()
+	skipWhereShort(t)
+	t.Log(runShort(t, 20260401, 10*time.Second))
+}
+
+// atOnce is how many runs go on beside each other: they wait for most of their time.
+const atOnce = 4
+
+func TestEachNemesisAlone(t *testing.T) {
+	t.Parallel()
+	skipWhereShort(t)
+	slots := make(chan struct{}, atOnce)
+	var running sync.WaitGroup
+	for _, name := range nemesisNames() {
+		running.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			if printed := runShort(t, 7, 1500*time.Millisecond, name); !strings.Contains(printed, "\n"+name+": ") {
+				t.Errorf("nemesis %q did not strike:\n%s", name, printed)
+			}
+		})
+	}
+	running.Wait()
+}
+
+func TestReadingResumesAfterDestruction(t *testing.T) {
+	t.Parallel()
+	skipWhereShort(t)
+	t.Log(runShort(t, 3, 5*time.Second, destroyMode))
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// disturbance is a time in which a nemesis came between consumers and Redis. Both the clamping of handlings and the
+// number of repeats that are to be expected are worked out from these.
+type disturbance struct {
+	consumer string // "" is all of them
+	from, to time.Time
+}
+
+func (d disturbance) concerns(consumer string) bool {
+	return d.consumer == "" || d.consumer == consumer
+}
+
+// disturbances are all of a run. They are safe for use by several goroutines.
+type disturbances struct {
+	mu  sync.Mutex
+	all []disturbance
+}
+
+func (d *disturbances) add(consumer string, from, to time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.all = append(d.all, disturbance{consumer, from, to})
+}
+
+func (d *disturbances) list() []disturbance {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.all)
+}
+
+const (
+	// unacked is how long before a disturbance a handling may have succeeded whose ack was still under way.
+	unacked = 250 * time.Millisecond
+	// catchUp is how long after one a consumer may take to learn what it has lost: its next renewal, and a command that
+	// waits for its reply until it counts as lost.
+	catchUp = lease/3 + 4*time.Second
+)
+
+// cutOff is the least time without Redis in which a consumer may lose what it has just renewed: the rest of a lease after
+// the longest pause between two renewals.
+const cutOff = lease / 2
+
+// foreseen tells whether the consumer could not know, when a handling went on, that it had lost the entry: the handling
+// was running when the consumer was cut off, or began before its lease had run out, and was over as soon as it could learn
+// of the loss. It returns when the cut began. over is when the handling ended, or its process did.
+func foreseen(done handling, over time.Time, cuts []disturbance) (time.Time, bool) {
+	for _, cut := range cuts {
+		isCutOff := cut.concerns(done.consumer) && cut.to.Sub(cut.from) >= cutOff
+		wasHeld := done.started.Before(cut.from.Add(lease)) && over.After(cut.from)
+		if isCutOff && wasHeld && over.Before(cut.to.Add(catchUp)) {
+			return later(cut.from, done.started), true
+		}
+	}
+	return time.Time{}, false
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// mayRepeat tells whether the ack of a handling that succeeded may not have reached Redis before others took over: it was
+// running, or its ack was under way, when its process died or was cut off. A shorter disturbance costs nothing, since the
+// owner keeps its lease and acks later.
+func mayRepeat(done handling, died time.Time, cuts []disturbance) bool {
+	if !died.IsZero() && done.ended.After(died.Add(-unacked)) {
+		return true
+	}
+	return slices.ContainsFunc(cuts, func(cut disturbance) bool {
+		return cut.concerns(done.consumer) && cut.to.Sub(cut.from) >= cutOff &&
+			done.ended.After(cut.from.Add(-unacked)) && done.started.Before(cut.to)
+	})
+}

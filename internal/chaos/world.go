@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/internal/breakable"
+	"github.com/millrace/millrace/internal/history"
+	"github.com/millrace/millrace/stream"
+)
+
+// settings is what a run is told.
+type settings struct {
+	seed    uint64
+	during  time.Duration // how long events are published and nemeses strike
+	events  int
+	fleet   int           // consumer processes at a time
+	pause   time.Duration // about how long a nemesis lets everything be before it strikes; a fifth of it at least
+	nemeses []string
+	dir     string // where Redis and the processes write
+}
+
+// destroys tells whether the nemeses are those that lose by nature.
+func (s settings) destroys() bool { return slices.Equal(s.nemeses, []string{destroyMode}) }
+
+// drainWithin is how long the rest of a run may take once everything is whole again.
+const drainWithin = time.Minute
+
+// world is all that a run consists of.
+type world struct {
+	settings  settings
+	server    *breakable.Server
+	proxy     *breakable.Proxy // of one of the producer's clients
+	client    *stream.Client   // straight to Redis
+	proxied   *stream.Client
+	fleet     *fleet
+	history   *history.History
+	strikeLog *os.File
+	disturbed disturbances
+	striking  sync.RWMutex // locked for writing by a nemesis that strikes alone
+
+	mu      sync.Mutex
+	random  *rand.Rand
+	strikes map[string]int
+}
+
+// newWorld starts Redis and the consumers. The caller ends it with close, also after an error.
+func newWorld(settings settings) (*world, error) {
+	w := &world{
+		settings: settings, history: history.New(settings.seed, groupNames()...), strikes: map[string]int{},
+		random: rand.New(rand.NewPCG(settings.seed, 0)),
+	}
+	dir := filepath.Join(settings.dir, "redis")
+	err := os.MkdirAll(dir, 0o700)
+	if err != nil {
+		return w, fmt.Errorf("make a directory for Redis: %w", err)
+	}
+	if w.strikeLog, err = os.Create(filepath.Join(settings.dir, "strikes.log")); err != nil {
+		return w, fmt.Errorf("create the log of what struck: %w", err)
+	}
+	if w.server, err = breakable.StartServer(dir, "--appendonly", "yes", "--appendfsync", "always"); err != nil {
+		return w, err
+	}
+	if w.proxy, err = breakable.StartProxy(w.server.Addr()); err != nil {
+		return w, err
+	}
+	if w.client, err = stream.Open(stream.Options{URL: w.server.URL()}); err != nil {
+		return w, err
+	}
+	if w.proxied, err = stream.Open(stream.Options{URL: "redis://" + w.proxy.Addr()}); err != nil {
+		return w, err
+	}
+	w.fleet, err = startFleet(settings.dir, w.server.Addr(), settings.fleet)
+	return w, err
+}
+
+// draw returns a number below n, in the order that the seed gives.
+func (w *world) draw(n int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.random.IntN(n)
+}
+
+func (w *world) count(strike string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.strikes[strike]++
+}
+
+// run is a whole run: it returns nil where the run was sound, and writes to out what was done and found.
+func run(ctx context.Context, settings settings, out io.Writer) error {
+	fmt.Fprintf(out, "seed %d, %d events over %v, files in %s\n", settings.seed, settings.events, settings.during, settings.dir)
+	lanes, err := chosen(settings.nemeses)
+	if err != nil {
+		return err
+	}
+	w, err := newWorld(settings)
+	if err != nil {
+		return errors.Join(err, w.close())
+	}
+	faults := []error{w.unfold(ctx, lanes)}
+	began := time.Now()
+	faults = append(faults, w.drained(ctx, drainWithin))
+	drained := time.Since(began)
+	faults = append(faults, w.fleet.close())
+	w.printDone(out, drained)
+	if !settings.destroys() { // what is destroyed is lost, and comes twice: it had to go on, and that is all
+		faults = append(faults, w.judge(ctx, out))
+	}
+	return errors.Join(append(faults, w.close())...)
+}
+
+// judge completes the history, writes what it shows to out, and returns what is wrong with it.
+func (w *world) judge(ctx context.Context, out io.Writer) error {
+	mostRepeated, err := w.recordHandlings()
+	err = errors.Join(err, w.recordState(ctx))
+	report := w.history.Check()
+	fmt.Fprintf(out, "repeats that may be: %d\n%v", mostRepeated, report)
+	return errors.Join(err, report.Sound(mostRepeated))
+}
+
+// unfold publishes while nemeses strike.
+func (w *world) unfold(ctx context.Context, lanes [][]nemesis) error {
+	haunted, cancel := context.WithTimeout(ctx, w.settings.during)
+	defer cancel()
+	faults := make([]error, len(lanes)+1)
+	var running sync.WaitGroup
+	for i, lane := range lanes {
+		random := rand.New(rand.NewPCG(w.settings.seed, uint64(i+1)))
+		running.Go(func() {
+			faults[i] = w.haunt(haunted, lane, random)
+		})
+	}
+	producer := &producer{clients: []*stream.Client{w.client, w.proxied}, history: w.history, seed: w.settings.seed}
+	running.Go(func() { faults[len(lanes)] = producer.run(ctx, w.settings.events, w.settings.during) })
+	running.Wait()
+	return errors.Join(faults...)
+}
+
+// printDone writes what was done.
+func (w *world) printDone(out io.Writer, drained time.Duration) {
+	fmt.Fprintf(out, "consumer processes: %d\n", len(w.fleet.all))
+	for _, name := range slices.Sorted(maps.Keys(w.strikes)) {
+		fmt.Fprintf(out, "%s: %d times\n", name, w.strikes[name])
+	}
+	fmt.Fprintf(out, "drained %v after the last of them\n", drained.Round(time.Millisecond))
+}
+
+// close ends Redis and the connections; it is the last thing.
+func (w *world) close() error {
+	if w.proxied != nil {
+		w.proxied.Close()
+	}
+	if w.client != nil {
+		w.client.Close()
+	}
+	if w.proxy != nil {
+		w.proxy.Close()
+	}
+	var err error
+	if w.server != nil {
+		err = w.server.Kill()
+	}
+	if w.strikeLog != nil {
+		err = errors.Join(err, w.strikeLog.Close())
+	}
+	return err
+}
