@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -69,4 +71,19 @@ func TestReadingResumesAfterDestruction(t *testing.T) {
 	t.Parallel()
 	skipWhereShort(t)
 	t.Log(runShort(t, 3, 5*time.Second, destroyMode))
+}
+
+// TestInterruptedRun ends long before its time, and says nothing of what it has not seen.
+func TestInterruptedRun(t *testing.T) {
+	t.Parallel()
+	skipWhereShort(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	began := time.Now()
+	err := run(ctx, settings{
+		during: time.Hour, events: 36_000, fleet: 1, pause: time.Minute, nemeses: []string{"kill"}, dir: t.TempDir(),
+	}, io.Discard)
+	if took := time.Since(began); err == nil || !strings.HasPrefix(err.Error(), "interrupted") || took > time.Minute {
+		t.Errorf("run that was interrupted after 1s error = %v after %v, want that it was interrupted, at once", err, took)
+	}
 }

@@ -28,7 +28,8 @@ type producer struct {
 	next    atomic.Int64
 }
 
-// run publishes so many events, spread over that time. It returns when the time is over, whether all were published or not.
+// run publishes so many events, spread over that time. It returns when the time is over or ctx ends, whether all were
+// published or not.
 func (p *producer) run(ctx context.Context, events int, over time.Duration) error {
 	numbers := make(chan int64)
 	faults := make(chan error, publishers)
@@ -43,21 +44,25 @@ func (p *producer) run(ctx context.Context, events int, over time.Duration) erro
 			}
 		})
 	}
-	p.pace(numbers, faults, int64(events), over)
+	p.pace(ctx, numbers, faults, int64(events), over)
 	close(numbers)
 	publishing.Wait()
 	close(faults)
 	return <-faults
 }
 
-func (p *producer) pace(numbers chan<- int64, faults <-chan error, events int64, over time.Duration) {
+func (p *producer) pace(ctx context.Context, numbers chan<- int64, faults <-chan error, events int64, over time.Duration) {
 	began := time.Now()
 	end := time.NewTimer(over)
 	defer end.Stop()
 	for number := range events {
-		time.Sleep(time.Until(began.Add(over * time.Duration(number) / time.Duration(events))))
+		if rest(ctx, time.Until(began.Add(over*time.Duration(number)/time.Duration(events)))) != nil {
+			return
+		}
 		select {
 		case numbers <- number:
+		case <-ctx.Done():
+			return
 		case <-end.C:
 			return
 		}

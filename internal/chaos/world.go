@@ -108,6 +108,9 @@ func run(ctx context.Context, settings settings, out io.Writer) error {
 		return errors.Join(err, w.close())
 	}
 	faults := []error{w.unfold(ctx, lanes)}
+	if ctx.Err() != nil {
+		return errors.Join(errors.New("interrupted: nothing was judged"), w.fleet.close(), w.close())
+	}
 	began := time.Now()
 	faults = append(faults, w.drained(ctx, drainWithin))
 	drained := time.Since(began)
