@@ -12,7 +12,6 @@ import (
 
 	"github.com/millrace/millrace/consumers"
 	"github.com/millrace/millrace/internal/redistest"
-	"github.com/millrace/millrace/stream"
 )
 
 // TestHandlersMayKeepWhatTheyGet keeps every delivery and every context, and looks at them when all other events have been
@@ -22,11 +21,6 @@ func TestHandlersMayKeepWhatTheyGet(t *testing.T) {
 	const events = 5000
 	server := redistest.Start(t)
 	fill(t, server.URL(), events)
-	client, err := stream.Open(stream.Options{URL: server.URL()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
 	type kept struct {
 		ctx      context.Context
 		delivery *consumers.Delivery
@@ -37,28 +31,17 @@ func TestHandlersMayKeepWhatTheyGet(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var all []kept
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	set, err := consumers.NewSet(client, consumers.Options{}, consumers.GroupOptions{
-		Name: "g", Events: []string{"NEW_ORDER_RECEIVED"},
-		Handler: consumers.HandlerFunc(func(ctx context.Context, delivery *consumers.Delivery) error {
-			mu.Lock()
-			defer mu.Unlock()
-			if len(all)%2 == 0 {
-				_ = ctx.Err() // one half looks at the context while it runs, the other only when all is over
-			}
-			if all = append(all, kept{ctx, delivery, say(delivery)}); len(all) == events {
-				stop()
-			}
-			return nil
-		}),
+	runGroup(t, server.URL(), func(ctx context.Context, delivery *consumers.Delivery, stop func()) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(all)%2 == 0 {
+			_ = ctx.Err() // one half looks at the context while it runs, the other only when all is over
+		}
+		if all = append(all, kept{ctx, delivery, say(delivery)}); len(all) == events {
+			stop()
+		}
+		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := set.Run(ctx); err != nil {
-		t.Fatal(err)
-	}
 	seen := map[string]bool{}
 	for _, kept := range all {
 		if now := say(kept.delivery); now != kept.said {
@@ -80,18 +63,11 @@ func TestMemoryStaysWhatItIs(t *testing.T) {
 	const events, each, most = 20_000, 4 << 10, 30 << 20
 	server := redistest.Start(t)
 	fillWith(t, server.URL(), events, strings.Repeat("x", each))
-	client, err := stream.Open(stream.Options{URL: server.URL()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
 	var handled atomic.Int64
 	var keptContext context.Context
 	var kept *consumers.Delivery
 	var before, after runtime.MemStats
-	handle := func(ctx context.Context, delivery *consumers.Delivery) error {
+	runGroup(t, server.URL(), func(ctx context.Context, delivery *consumers.Delivery, stop func()) error {
 		switch handled.Add(1) {
 		case 100:
 			keptContext, kept = ctx, delivery
@@ -106,16 +82,7 @@ func TestMemoryStaysWhatItIs(t *testing.T) {
 			return consumers.Permanent(errors.New("there is no such order"))
 		}
 		return nil
-	}
-	set, err := consumers.NewSet(client, consumers.Options{}, consumers.GroupOptions{
-		Name: "g", Events: []string{"NEW_ORDER_RECEIVED"}, Handler: consumers.HandlerFunc(handle),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := set.Run(ctx); err != nil {
-		t.Fatal(err)
-	}
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > most || kept.Data == nil || keptContext.Err() == nil {
 		t.Errorf("the heap has grown by %d MB while %d MB of events were drained, want %d MB at most", grown>>20, events*each>>20, most>>20)
 	}

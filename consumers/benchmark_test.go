@@ -94,18 +94,11 @@ func openRedis(t testing.TB, url string) *redis.Client {
 	return client
 }
 
-// drain handles events with the defaults of everything, until all of them are settled; the handler returns result.
+// drain handles events until all of them are settled; the handler returns result.
 func drain(t testing.TB, url string, events int, result error) {
 	t.Helper()
-	client, err := stream.Open(stream.Options{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
 	var handled atomic.Int64
-	handle := func(_ context.Context, delivery *consumers.Delivery) error {
+	runGroup(t, url, func(_ context.Context, delivery *consumers.Delivery, stop func()) error {
 		if delivery.AggregateID == "" {
 			t.Errorf("entry %v arrived without its order", delivery.EntryID)
 		}
@@ -113,18 +106,33 @@ func drain(t testing.TB, url string, events int, result error) {
 			stop()
 		}
 		return result
+	})
+	summary, err := openRedis(t, url).XPending(t.Context(), "event_stream", "g").Result()
+	if err != nil || summary.Count != 0 || handled.Load() != int64(events) {
+		t.Errorf("%d of %d events were handled, and %d are pending (%v)", handled.Load(), events, summary.Count, err)
 	}
+}
+
+// runGroup runs the group g, with the defaults of everything, until handle has called stop and all is settled.
+func runGroup(t testing.TB, url string, handle func(ctx context.Context, delivery *consumers.Delivery, stop func()) error) {
+	t.Helper()
+	client, err := stream.Open(stream.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	running, stop := context.WithCancel(t.Context())
+	defer stop()
 	set, err := consumers.NewSet(client, consumers.Options{}, consumers.GroupOptions{
-		Name: "g", Events: []string{"NEW_ORDER_RECEIVED"}, Handler: consumers.HandlerFunc(handle),
+		Name: "g", Events: []string{"NEW_ORDER_RECEIVED"},
+		Handler: consumers.HandlerFunc(func(ctx context.Context, delivery *consumers.Delivery) error {
+			return handle(ctx, delivery, stop)
+		}),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := set.Run(ctx); err != nil {
-		t.Error(err)
-	}
-	summary, err := client.Redis().XPending(t.Context(), "event_stream", "g").Result()
-	if err != nil || summary.Count != 0 || handled.Load() != int64(events) {
-		t.Errorf("%d of %d events were handled, and %d are pending (%v)", handled.Load(), events, summary.Count, err)
+	if err := set.Run(running); err != nil {
+		t.Fatal(err)
 	}
 }

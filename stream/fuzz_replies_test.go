@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -108,7 +107,7 @@ func FuzzReplies(f *testing.F) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		connection := &scriptedInTurn{answers: strings.Split(string(raw), "|"), lost: cancel}
-		group := groupInTurn(t, connection)
+		group := scriptedGroupOn(t, connection)
 		defer passOver()
 		number := int(operation) % len(operations)
 		result, complaint, err := operations[number](ctx, group)
@@ -182,16 +181,4 @@ func (s *scriptedInTurn) Write(command []byte) (int, error) {
 		s.asked++
 	}
 	return len(command), nil
-}
-
-func groupInTurn(t *testing.T, connection net.Conn) *Group {
-	t.Helper()
-	client, err := Open(Options{URL: "redis://h", Dialer: func(context.Context, string, string) (net.Conn, error) {
-		return connection, nil
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
-	return groupOf(t, client)
 }

@@ -553,7 +553,7 @@ func scriptedGroup(t testing.TB, answer string) *Group {
 	return scriptedGroupOn(t, &scripted{answer: answer})
 }
 
-func scriptedGroupOn(t testing.TB, connection *scripted) *Group {
+func scriptedGroupOn(t testing.TB, connection net.Conn) *Group {
 	t.Helper()
 	client, err := Open(Options{URL: "redis://h", Dialer: func(context.Context, string, string) (net.Conn, error) {
 		return connection, nil
