@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -347,6 +348,37 @@ func TestHandlerThatDoesNotReturnInTime(t *testing.T) {
 		close(end) // while its entry is being settled in its place
 		b.wantOutcomes("g", id, "retried acked")
 		b.until("the handler is back", func() bool { return set.Live() == nil })
+	})
+}
+
+func TestHandlerThatEndsItsGoroutine(t *testing.T) {
+	onEach(t, func(b *bench) {
+		ids := make([]stream.ID, 20)
+		for i := range ids {
+			ids[i] = b.add("event", "ORDER")
+		}
+		options := group("g", func(_ context.Context, d *consumers.Delivery) error {
+			if d.EntryID == ids[0] || d.EntryID == ids[10] && d.Deliveries == 1 {
+				runtime.Goexit()
+			}
+			return nil
+		})
+		options.Concurrency, options.MaxDeliveries = 1, 2
+		stop := b.run(nil, options)
+		for i, id := range ids {
+			switch i {
+			case 0:
+				b.wantOutcomes("g", id, "retried dead_lettered")
+			case 10:
+				b.wantOutcomes("g", id, "retried acked")
+			default:
+				b.wantOutcomes("g", id, "acked")
+			}
+		}
+		if dead := b.dead("g"); len(dead) != 1 || !strings.Contains(dead[0].Error, "runtime.Goexit") {
+			t.Errorf("dead letters: got %+v, want one that names runtime.Goexit", dead)
+		}
+		stop()
 	})
 }
 

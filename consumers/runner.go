@@ -101,7 +101,7 @@ func (r *runner) run(ctx context.Context, uptime time.Duration) {
 
 	var workers, acking, renewing, watcher sync.WaitGroup
 	for place := range r.places {
-		workers.Go(func() { r.work(life, &r.places[place]) })
+		workers.Go(func() { r.work(life, &workers, &r.places[place], &batch{}) })
 	}
 	acking.Go(func() { r.acker.run(life, noMoreAcks) })
 	renewing.Go(func() { r.leases.Run(life, r.renewed) })

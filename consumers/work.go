@@ -5,26 +5,41 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// work is one worker: it takes jobs from the batches in the queue until that is closed. place shows what it works on.
-func (r *runner) work(ctx context.Context, place *atomic.Pointer[handout]) {
-	for batch := range r.queue {
-		var now time.Time // zero where the clock has to be asked
-		for !r.stopping.Load() {
-			job := batch.next()
-			if job == nil {
-				break
-			}
-			now = r.process(ctx, job, place, now)
+// errGoexit is what a handler is taken to have failed with that ended the goroutine it was called in.
+var errGoexit = errors.New("the handler ended its goroutine in place of returning: runtime.Goexit, or FailNow of a test")
+
+// work is one worker: it works off rest, and then the batches in the queue until that is closed. place shows what it works
+// on. Where a handler ends the goroutine, another one goes on from there.
+func (r *runner) work(ctx context.Context, workers *sync.WaitGroup, place *atomic.Pointer[handout], rest *batch) {
+	defer func() {
+		if place.Load() != nil {
+			r.conclude(ctx, place, errGoexit)
 			r.slots.release(1)
+			workers.Go(func() { r.work(ctx, workers, place, rest) })
 		}
-		if r.stopping.Load() {
-			r.handBack(ctx, batch.rest()...)
-		}
+	}()
+	r.workOff(ctx, place, rest)
+	for rest = range r.queue {
+		r.workOff(ctx, place, rest)
 	}
+}
+
+func (r *runner) workOff(ctx context.Context, place *atomic.Pointer[handout], batch *batch) {
+	var now time.Time // zero where the clock has to be asked
+	for !r.stopping.Load() {
+		job := batch.next()
+		if job == nil {
+			return
+		}
+		now = r.process(ctx, job, place, now)
+		r.slots.release(1)
+	}
+	r.handBack(ctx, batch.rest()...)
 }
 
 // process takes one job from its start to its outcome. It returns the time at which it is done, if it knows, so that the
@@ -41,34 +56,34 @@ func (r *runner) process(ctx context.Context, job *job, place *atomic.Pointer[ha
 	if now.IsZero() {
 		now = time.Now()
 	}
-	id, handed := job.id, job.handed
+	handed := job.handed
 	handed.job, job.handed, job.started = job, nil, now
 	handed.begin(r.working, &job.lease, now.Add(r.options.Timeout))
 	place.Store(handed)
-	ended, err, cause := r.handle(handed, now)
-	took := ended.Sub(now)
-	place.Store(nil)
+	return r.conclude(ctx, place, r.handler.Handle(&handed.handling, &handed.Delivery))
+}
+
+// conclude settles what the handler was given that is shown at place and has ended with err, unless that was abandoned
+// meanwhile. It returns the time, where nothing has taken any since.
+func (r *runner) conclude(ctx context.Context, place *atomic.Pointer[handout], err error) (done time.Time) {
+	ended := time.Now()
+	handed := place.Swap(nil)
+	took := ended.Sub(handed.deadline) + r.options.Timeout
+	cause := handed.end(ended)
 	if !handed.finish() {
-		r.returned(id, took)
+		r.returned(handed.EntryID, took)
 		return time.Time{}
 	}
-	handed.job = nil
-	job.took = took
+	job := handed.job
+	handed.job, job.took = nil, took
 	r.slots.handled(took)
 	if err == nil {
 		r.acker.add(job)
 		return ended
 	}
+	if cause != nil {
+		err = fmt.Errorf("%w (after %v): %w", cause, took.Round(time.Millisecond), err)
+	}
 	r.settle(ctx, job, judge(err, cause, job.deliveries, r.options.policy(), rand.Float64()))
 	return time.Time{}
-}
-
-// handle calls the handler, and says when it returned. cause is why its context had ended by then, or nil.
-func (r *runner) handle(handed *handout, now time.Time) (ended time.Time, err, cause error) {
-	err = r.handler.Handle(&handed.handling, &handed.Delivery)
-	ended = time.Now()
-	if cause = handed.end(ended); err != nil && cause != nil {
-		err = fmt.Errorf("%w (after %v): %w", cause, ended.Sub(now).Round(time.Millisecond), err)
-	}
-	return ended, err, cause
 }
