@@ -105,7 +105,7 @@ func (s *Sweeper) Sweep(ctx context.Context, room int, alone bool) (Swept, error
 			s.pause()
 			return all, nil
 		}
-		if len(all.Taken) >= room || holdsSuspect(page.Taken) {
+		if len(all.Taken) >= room || len(page.Taken) > 0 && s.Suspect(&page.Taken[0]) {
 			break
 		}
 	}
@@ -115,8 +115,8 @@ func (s *Sweeper) Sweep(ctx context.Context, room int, alone bool) (Swept, error
 
 func (s *Sweeper) request(now time.Time, room int, alone bool) stream.SweepRequest {
 	request := stream.SweepRequest{
-		From: s.cursor, Room: room, MaxDeliveries: s.maxDeliveries, Alone: alone, Guard: sweepGuard,
-		Rob: !s.interrupted && !now.Before(s.robFrom),
+		From: s.cursor, Room: room, MaxDeliveries: s.maxDeliveries, Guard: sweepGuard,
+		SuspectAfter: suspectAfter(s.maxDeliveries), Alone: alone, Rob: !s.interrupted && !now.Before(s.robFrom),
 	}
 	if !now.Before(s.removeFrom) {
 		request.RemoveSilent = 2 * s.group.Lease()
@@ -142,6 +142,18 @@ func (s *Sweeper) pause() {
 	s.cursor, s.passTook = stream.ID{}, 0
 }
 
-func holdsSuspect(taken []stream.Delivery) bool {
-	return len(taken) > 0 && taken[len(taken)-1].Suspect()
+// suspectAfter is how often an orphaned entry has been delivered when it counts as a suspect. A process that is killed
+// orphans all that it held, so at first they are handled side by side as before, and not one by one for long; whatever
+// comes back once more is handled alone. Where there are few deliveries the second one must not be wasted on another's
+// fault.
+func suspectAfter(maxDeliveries int) int {
+	if maxDeliveries < 4 {
+		return 1
+	}
+	return 2
+}
+
+// Suspect tells whether a delivery may have killed the processes that had it before, so that it must be handled alone.
+func (s *Sweeper) Suspect(delivery *stream.Delivery) bool {
+	return delivery.Orphaned() && delivery.Deliveries > suspectAfter(s.maxDeliveries)
 }

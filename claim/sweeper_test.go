@@ -111,12 +111,27 @@ func TestSweepTakesNoMoreThanThereIsRoom(t *testing.T) {
 }
 
 func TestSuspectComesAlone(t *testing.T) {
-	group := &sweeping{page: func(stream.SweepRequest) (stream.Swept, error) {
-		return stream.Swept{Next: id(1), Taken: []stream.Delivery{delivery(1, 2, 0)}}, nil
-	}}
-	swept, err := claim.NewSweeper(group, 16, 0).Sweep(t.Context(), 5, true)
-	if err != nil || len(swept.Taken) != 1 || len(group.requests) != 1 || !group.requests[0].Alone {
-		t.Errorf("got %+v, %v in %d pages, want the suspect and no more", swept.Taken, err, len(group.requests))
+	tests := []struct{ maxDeliveries, deliveries, suspectAfter, pages int }{
+		{16, 2, 2, 5}, // orphaned once: side by side with others
+		{16, 3, 2, 1},
+		{4, 2, 2, 5},
+		{3, 2, 1, 1},
+		{2, 2, 1, 1},
+	}
+	for _, test := range tests {
+		group := &sweeping{page: func(stream.SweepRequest) (stream.Swept, error) {
+			return stream.Swept{Next: id(1), Taken: []stream.Delivery{delivery(1, test.deliveries, 0)}}, nil
+		}}
+		sweeper := claim.NewSweeper(group, test.maxDeliveries, 0)
+		swept, err := sweeper.Sweep(t.Context(), 5, true)
+		if err != nil || len(swept.Taken) != test.pages || len(group.requests) != test.pages ||
+			!group.requests[0].Alone || group.requests[0].SuspectAfter != test.suspectAfter {
+			t.Errorf("delivery %d of %d: took %d, %v, with %+v; want %d", test.deliveries, test.maxDeliveries,
+				len(swept.Taken), err, group.requests, test.pages)
+		}
+		if got, want := sweeper.Suspect(&swept.Taken[0]), test.pages == 1; got != want {
+			t.Errorf("delivery %d of %d is a suspect: got %v, want %v", test.deliveries, test.maxDeliveries, got, want)
+		}
 	}
 }
 

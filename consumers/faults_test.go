@@ -386,11 +386,13 @@ func TestReadyWhileASuspectRuns(t *testing.T) {
 	onReal(t, func(b *bench, _ *redistest.Server) {
 		id := b.addHandedOver(stream.Waiting, 0)
 		started, end := make(chan struct{}), make(chan struct{})
-		set := b.launch(nil, group("g", func(context.Context, *consumers.Delivery) error {
+		options := group("g", func(context.Context, *consumers.Delivery) error {
 			close(started)
 			<-end
 			return nil
-		}))
+		})
+		options.MaxDeliveries = 3
+		set := b.launch(nil, options)
 		<-started
 		b.untilReady(set)
 		close(end)
@@ -425,34 +427,50 @@ func TestLossDuringAnOutageIsNoOutcomeOfOurs(t *testing.T) {
 	}
 }
 
-// TestDeadConsumerIsTakenOverInOneLine has 40 entries taken over that a dead consumer held, each of which could have killed
-// it: they are handled one by one, and the log says so once.
-func TestDeadConsumerIsTakenOverInOneLine(t *testing.T) {
-	onReal(t, func(b *bench, _ *redistest.Server) {
-		const held = 40
-		if err := b.client.Redis().XGroupCreateMkStream(b.Context(), "event_stream", "g", "0").Err(); err != nil {
-			b.Fatal(err)
-		}
-		b.addMany(held, "dead")
-		change, log := b.inTrouble()
-		var running, handled atomic.Int32
-		b.run(change, consumers.GroupOptions{
-			Name: "g", Events: []string{"ORDER"},
-			Handler: consumers.HandlerFunc(func(context.Context, *consumers.Delivery) error {
-				if running.Add(1) > 1 {
-					b.Error("an entry that may have killed its process was started beside another one")
+// TestDeadConsumerIsTakenOver has entries taken over that a dead consumer held, each of which could have killed it. With
+// deliveries to spare they are handled side by side, else one by one; the log says so once.
+func TestDeadConsumerIsTakenOver(t *testing.T) {
+	for _, test := range []struct {
+		name                  string
+		maxDeliveries, beside int
+	}{{"many deliveries", 16, 8}, {"few deliveries", 3, 1}} {
+		t.Run(test.name, func(t *testing.T) {
+			onReal(t, func(b *bench, _ *redistest.Server) {
+				const held = 40
+				if err := b.client.Redis().XGroupCreateMkStream(b.Context(), "event_stream", "g", "0").Err(); err != nil {
+					b.Fatal(err)
 				}
-				time.Sleep(time.Millisecond)
-				running.Add(-1)
-				handled.Add(1)
-				return nil
-			}),
+				b.addMany(held, "dead")
+				change, log := b.inTrouble()
+				var running, most, handled atomic.Int32
+				full := make(chan struct{})
+				b.run(change, consumers.GroupOptions{
+					Name: "g", Events: []string{"ORDER"}, MaxDeliveries: test.maxDeliveries,
+					Handler: consumers.HandlerFunc(func(ctx context.Context, _ *consumers.Delivery) error {
+						beside := running.Add(1)
+						defer running.Add(-1)
+						most.Store(max(most.Load(), beside))
+						if int(beside) == test.beside && handled.Load() == 0 {
+							close(full)
+						}
+						select {
+						case <-full:
+						case <-ctx.Done():
+						}
+						handled.Add(1)
+						return nil
+					}),
+				})
+				b.until("all are handled", func() bool { return handled.Load() == held && b.pending() == 0 })
+				if test.beside == 1 && most.Load() != 1 {
+					b.Errorf("%d entries that may have killed their process were handled at once, want 1", most.Load())
+				}
+				if lines := log.FilterMessageSnippet("ended without a word").Len(); lines != 1 {
+					b.Errorf("%d lines say that entries were taken over, want 1", lines)
+				}
+			})
 		})
-		b.until("all are handled", func() bool { return handled.Load() == held && b.pending() == 0 })
-		if lines := log.FilterMessageSnippet("ended without a word").Len(); lines != 1 {
-			b.Errorf("%d lines say that entries are started alone, want 1", lines)
-		}
-	})
+	}
 }
 
 // TestNothingIsHandedBackInADrain checks that what was read into free slots stays: handings back cost a script each, and
@@ -491,7 +509,7 @@ func TestSuspectStartsBesideSteadyEvents(t *testing.T) {
 		var handled atomic.Int32
 		suspect := make(chan struct{})
 		b.run(change, consumers.GroupOptions{
-			Name: "g", Events: []string{"ORDER"},
+			Name: "g", Events: []string{"ORDER"}, MaxDeliveries: 3,
 			Handler: consumers.HandlerFunc(func(_ context.Context, delivery *consumers.Delivery) error {
 				if delivery.Deliveries > 1 {
 					close(suspect)

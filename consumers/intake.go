@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,8 +20,8 @@ const (
 	// readPauseMin and readPauseMax bound the pause after a read that failed.
 	readPauseMin = 100 * time.Millisecond
 	readPauseMax = time.Second
-	// suspectLine is how often a line says that what a dead process held is started one by one.
-	suspectLine = 10 * time.Second
+	// orphansLine is how often a line says that what a dead process held was taken over.
+	orphansLine = 10 * time.Second
 	// suspectsTurn is how long suspects are started one after the other before something is read again: nothing else may be
 	// in hand beside them, and emptying the hands for each of them anew would take far longer.
 	suspectsTurn = 250 * time.Millisecond
@@ -73,7 +74,7 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 		if err != nil {
 			return err
 		}
-		if isSuspect(taken) && r.suspectsGoOn(time.Now()) {
+		if r.isSuspect(taken) && r.suspectsGoOn(time.Now()) {
 			r.readNext = false
 		}
 		if !r.readNext {
@@ -109,10 +110,10 @@ func (r *runner) sweep(ctx context.Context, room int) ([]stream.Delivery, error)
 	swept, err := r.sweeper.Sweep(ctx, room, r.leases.Count() == 0)
 	r.health.sweeping.set(cmp.Or(err, swept.Refused))
 	r.logSwept(swept)
+	r.logOrphans(swept.Taken)
 	err = cmp.Or(r.admit(ctx, swept.Taken, len(swept.Taken)), err)
 	switch {
-	case isSuspect(swept.Taken):
-		r.logSuspect(swept.Taken[0])
+	case r.isSuspect(swept.Taken):
 		for r.leases.Count() > 0 && ctx.Err() == nil {
 			r.awaitEmpty(ctx)
 		}
@@ -125,7 +126,9 @@ func (r *runner) sweep(ctx context.Context, room int) ([]stream.Delivery, error)
 }
 
 // isSuspect tells whether what a sweep took is a suspect, which it takes alone.
-func isSuspect(taken []stream.Delivery) bool { return len(taken) > 0 && taken[0].Suspect() }
+func (r *runner) isSuspect(taken []stream.Delivery) bool {
+	return len(taken) > 0 && r.sweeper.Suspect(&taken[0])
+}
 
 // suspectsGoOn tells whether it is still the suspects' turn.
 func (r *runner) suspectsGoOn(now time.Time) bool {
@@ -146,16 +149,20 @@ func (r *runner) awaitEmpty(ctx context.Context) {
 	r.health.intake.beat()
 }
 
-// logSuspect says which entry may have killed its process. A process that dies leaves behind all that it held, so of those
-// that it had been handed once only one is named every suspectLine.
-func (r *runner) logSuspect(suspect stream.Delivery) {
-	now := time.Now()
-	if suspect.Deliveries <= 2 && now.Sub(r.suspectLogged) < suspectLine {
+// logOrphans says that entries were taken over whose process was killed or stalled. A process that dies leaves behind all
+// that it held, so of those that it had been handed once only one is named every orphansLine.
+func (r *runner) logOrphans(taken []stream.Delivery) {
+	orphans := slices.DeleteFunc(slices.Clone(taken), func(delivery stream.Delivery) bool { return !delivery.Orphaned() })
+	if len(orphans) == 0 || orphans[0].Deliveries <= 2 && time.Since(r.orphansLogged) < orphansLine {
 		return
 	}
-	r.suspectLogged = now
-	r.log.Warn("took over an entry whose last delivery ended without a word: it is started alone",
-		zap.String("id", suspect.ID.String()), zap.Int("deliveries", suspect.Deliveries))
+	r.orphansLogged = time.Now()
+	line := "took over entries whose last delivery ended without a word: their process was killed or stalled"
+	if r.isSuspect(orphans) {
+		line = "took over an entry whose last delivery ended without a word: it is started alone"
+	}
+	r.log.Warn(line, zap.String("id", orphans[0].ID.String()), zap.Int("deliveries", orphans[0].Deliveries),
+		zap.Int("entries", len(orphans)))
 }
 
 func (r *runner) logSwept(swept claim.Swept) {
@@ -219,7 +226,7 @@ func (r *runner) adopt(ctx context.Context) error {
 	}
 	var innocent, suspects []stream.Delivery
 	for _, delivery := range adopted {
-		if delivery.Suspect() {
+		if r.sweeper.Suspect(&delivery) {
 			suspects = append(suspects, delivery)
 		} else {
 			innocent = append(innocent, delivery)

@@ -53,7 +53,7 @@ type runner struct {
 	reader        *stream.Reader
 	readNext      bool      // the next turn is a read's, even if a sweep is due
 	suspectsSince time.Time // since when nothing was read for the suspects' sake, zero while something is
-	suspectLogged time.Time // when an entry was last said to be started alone
+	orphansLogged time.Time // when entries were last said to have been taken over from a dead process
 
 	health health
 }

@@ -17,8 +17,9 @@ type Delivery struct {
 	LeaseEnds time.Time
 }
 
-// Suspect tells whether the last delivery ended without anybody noting how: its process may have been killed by it.
-func (d *Delivery) Suspect() bool {
+// Orphaned tells whether the last delivery ended without anybody noting how: its process was killed or stalled, perhaps by
+// this very event.
+func (d *Delivery) Orphaned() bool {
 	noted := 0
 	if d.Note != nil {
 		noted = d.Note.Tries

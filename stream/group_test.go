@@ -242,7 +242,7 @@ func TestRetryWaitsInThePendingList(t *testing.T) {
 				t.Fatalf("took %v after %v, want the entry after 300ms", ids(swept.Taken), waited)
 			}
 			delivery := swept.Taken[0]
-			if delivery.Deliveries != 2 || delivery.Suspect() || delivery.Note == nil {
+			if delivery.Deliveries != 2 || delivery.Orphaned() || delivery.Note == nil {
 				t.Fatalf("delivery: got %+v, want the second with a note", delivery)
 			}
 			if want := "no \uFFFD[31mpaper\uFFFD"; delivery.Note.Error != want || delivery.Note.Consumer != "a" {
@@ -277,13 +277,30 @@ func TestSweepTakesFromTheSilent(t *testing.T) {
 		}
 		for _, want := range []stream.ID{first, second} {
 			swept = b.sweep(b.b, nil)
-			if len(swept.Taken) != 1 || swept.Taken[0].ID != want || !swept.Taken[0].Suspect() {
+			if len(swept.Taken) != 1 || swept.Taken[0].ID != want || !swept.Taken[0].Orphaned() {
 				t.Fatalf("alone: took %+v, want the suspect %v alone", swept.Taken, want)
 			}
 		}
 		b.wantPending(first.String()+" b 2", second.String()+" b 2")
 		if swept := b.sweep(b.b, nil); len(swept.Taken) > 0 {
 			t.Errorf("took its own: %v", ids(swept.Taken))
+		}
+	})
+}
+
+func TestSweepTakesOrphansTogether(t *testing.T) {
+	onEach(t, func(b bench) {
+		first, second := b.add(), b.add()
+		b.read(b.a, 2)
+		time.Sleep(lease + 20*time.Millisecond) // the lease runs by the server's clock
+		afterTwo := func(r *stream.SweepRequest) { r.Alone, r.SuspectAfter = false, 2 }
+		swept := b.sweep(b.b, afterTwo)
+		if len(swept.Taken) != 2 || swept.Taken[0].ID != first || swept.Taken[1].ID != second || swept.Suspects != 0 {
+			t.Fatalf("delivered once: took %v, left %d suspects, want both and 0", ids(swept.Taken), swept.Suspects)
+		}
+		time.Sleep(lease + 20*time.Millisecond)
+		if swept := b.sweep(b.a, afterTwo); len(swept.Taken) != 0 || swept.Suspects != 2 {
+			t.Errorf("delivered twice: took %v, left %d suspects, want none and 2", ids(swept.Taken), swept.Suspects)
 		}
 	})
 }
@@ -416,7 +433,7 @@ func TestAdoptTakesUpLostReplies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(adopted) != 1 || adopted[0].ID != lost || adopted[0].Deliveries != 1 || adopted[0].Suspect() {
+		if len(adopted) != 1 || adopted[0].ID != lost || adopted[0].Deliveries != 1 || adopted[0].Orphaned() {
 			t.Errorf("adopted: got %+v, want %v with its first delivery", adopted, lost)
 		}
 	})
@@ -438,7 +455,7 @@ func TestLeaveOnlyWithNothingPending(t *testing.T) {
 			t.Fatalf("leave: got %v, %v", gone, err)
 		}
 		swept := b.sweep(b.b, nil)
-		if len(swept.Taken) != 1 || swept.Taken[0].Deliveries != 1 || swept.Taken[0].Suspect() {
+		if len(swept.Taken) != 1 || swept.Taken[0].Deliveries != 1 || swept.Taken[0].Orphaned() {
 			t.Errorf("handed back: got %+v, want its first delivery at once", swept.Taken)
 		}
 	})

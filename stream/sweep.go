@@ -16,6 +16,8 @@ type SweepRequest struct {
 	MaxDeliveries int
 	// Rob permits to take from consumers that have been silent for a lease.
 	Rob bool
+	// SuspectAfter makes an orphaned entry a suspect that has been delivered so often; zero is 1.
+	SuspectAfter int
 	// Alone tells that nothing is in hand, so that one suspect may be taken.
 	Alone bool
 	// RemoveSilent removes consumers that are empty and have been silent for longer; zero removes none.
@@ -68,7 +70,7 @@ func (g *Group) Sweep(ctx context.Context, request SweepRequest) (Swept, error) 
 	sent := time.Now()
 	reply, err := g.client.run(ctx, g.client.scripts.sweep, keys, g.name, g.consumer, g.lease.Milliseconds(),
 		request.MaxDeliveries, from, sweepPage, request.Room, sweepBytes, flag(request.Rob), flag(request.Alone),
-		request.RemoveSilent.Milliseconds(), request.Guard.Milliseconds()).Slice()
+		request.RemoveSilent.Milliseconds(), request.Guard.Milliseconds(), max(1, request.SuspectAfter)).Slice()
 	if err != nil {
 		return Swept{}, g.failed("sweep", err)
 	}

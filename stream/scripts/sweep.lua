@@ -6,13 +6,15 @@
 --      7 how many to take at most (0: show life, no more), 8 how many bytes to take at most, 9 `1` where silent consumers
 --      may be robbed (`0` for one lease after an outage), 10 `1` where nothing else is in hand, so that a suspect may be
 --      taken, 11 remove consumers that are empty and silent for longer than this in ms (0: none now), 12 how long the
---      guard stands in ms
+--      guard stands in ms, 13 how often an orphan has been delivered when it counts as a suspect
 -- Reply: {the ID to go on at, '' at the end of the list; the deliveries taken as {ID, delivery count, note or '', fields};
 --        the dead letters written as {ID, reason, deliveries}; how many suspects were left; the consumers removed; why a
 --        write was refused, '' where none was}
 --
 -- Due is: under `waiting`, when the note's time has come (at once where there is no note); under any other name, when the
 -- owner has been silent for a lease. What is under the consumer's own name is in its hands and is left alone.
+--
+-- An orphan is an entry whose last delivery left no note: its process was killed or stalled, perhaps by this very entry.
 --
 -- Under a memory limit Redis refuses what adds data. Signs of life and dead letters are done without then, and reported;
 -- taking over goes on, since work that gets done is what frees memory.
@@ -22,6 +24,7 @@ local group, me = ARGV[1], ARGV[2]
 local lease, max_deliveries = tonumber(ARGV[3]), tonumber(ARGV[4])
 local from, page, room, room_bytes = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local may_rob, alone, silent_for = ARGV[9] == '1', ARGV[10] == '1', tonumber(ARGV[11])
+local suspect_after = tonumber(ARGV[13])
 
 local now = clock()
 local taken, buried, suspects, removed, refused = {}, {}, 0, {}, ''
@@ -143,7 +146,7 @@ for i = 1, #found do
     local entry = redis.call('XRANGE', stream, id, id)
     local letter = {stream = stream, dead = dead, attempts = attempts, group = group, id = id, deliveries = deliveries,
       consumer = owner == 'waiting' and note and note.consumer or owner, fields = entry[1] and entry[1][2]}
-    local suspect = deliveries > 0 and not (note and note.tries == deliveries)
+    local suspect = deliveries >= suspect_after and not (note and note.tries == deliveries)
     if #entry == 0 or deliveries >= max_deliveries then
       give_up(letter, note)
     elseif suspect and not (alone and #taken == 0) then
