@@ -305,6 +305,35 @@ func TestSweepTakesOrphansTogether(t *testing.T) {
 	})
 }
 
+// TestSweepLeavesSuspectsToWhoeverCanTakeThem has a consumer find a suspect while it works on something else. It may go on
+// doing so for long, so it must not keep the others from sweeping, neither on that page nor on the ones after it.
+func TestSweepLeavesSuspectsToWhoeverCanTakeThem(t *testing.T) {
+	onEach(t, func(b bench) {
+		guarded := func(r *stream.SweepRequest) { r.Guard, r.Alone = time.Minute, false }
+		suspect := b.add()
+		b.read(b.group("dead"), 1)
+		time.Sleep(lease + 20*time.Millisecond) // the lease runs by the server's clock
+		for range 150 {
+			b.add()
+		}
+		b.read(b.a, 150)
+		first := b.sweep(b.a, guarded)
+		if first.Suspects != 1 || first.Next.IsZero() {
+			t.Fatalf("first page: left %d suspects, goes on at %v, want 1, and a second page", first.Suspects, first.Next)
+		}
+		second := b.sweep(b.a, func(r *stream.SweepRequest) { guarded(r); r.From = first.Next })
+		if second.Suspects != 0 || !second.Next.IsZero() {
+			t.Fatalf("second page: left %d suspects, goes on at %v, want none and the end", second.Suspects, second.Next)
+		}
+		if swept := b.sweep(b.b, func(r *stream.SweepRequest) { r.Guard = time.Minute }); len(swept.Taken) != 1 || swept.Taken[0].ID != suspect {
+			t.Errorf("the other consumer took %v, want %v", ids(swept.Taken), suspect)
+		}
+		if swept := b.sweep(b.a, guarded); swept.Suspects != 0 || len(swept.Taken) > 0 {
+			t.Errorf("swept beside the one who sweeps: %+v", swept)
+		}
+	})
+}
+
 func TestSweepGivesUp(t *testing.T) {
 	onEach(t, func(b bench) {
 		many := []string{"event", "E"}

@@ -16,6 +16,9 @@
 --
 -- An orphan is an entry whose last delivery left no note: its process was killed or stalled, perhaps by this very entry.
 --
+-- One consumer sweeps at a time. One that leaves suspects gives the guard up, and does not take it again on the pages that
+-- follow: what it has in hand may keep it for long, and another one may have nothing in hand.
+--
 -- Under a memory limit Redis refuses what adds data. Signs of life and dead letters are done without then, and reported;
 -- taking over goes on, since work that gets done is what frees memory.
 
@@ -116,13 +119,16 @@ local function give_up(letter, note)
   end
 end
 
-local function reply(next_id) return {next_id, taken, buried, suspects, removed, refused} end
+local function reply(next_id)
+  if suspects > 0 then redis.call('DEL', guard) end
+  return {next_id, taken, buried, suspects, removed, refused}
+end
 
 attempt('HSET', consumers, me, whole(now))
 if room == 0 then return reply('') end
 local sweeper = redis.call('GET', guard)
 if sweeper and sweeper ~= me then return reply('') end
-attempt('SET', guard, me, 'PX', ARGV[12])
+if sweeper or from == '-' then attempt('SET', guard, me, 'PX', ARGV[12]) end
 
 if from == '-' then
   attempt('HSET', groups, group .. ':seen', whole(now))
