@@ -167,15 +167,16 @@ func (c *Client) RemoveDeadCommand(group string, ids []ID) Command {
 	return append(Command{"XDEL", c.keys.Dead(group)}, idTexts(ids)...)
 }
 
-// entries is XRANGE. The library's own method would put the fields into a map, and lose their order and repetitions.
+// entries is XRANGE. The library's own method would put the fields into a map, and lose their order and repetitions; its
+// SliceCmd panics where anything but a list comes, as from a proxy that has mixed up its replies.
 func (c *Client) entries(ctx context.Context, key, from, to string, count int) ([]Entry, error) {
-	command := redis.NewSliceCmd(ctx, "XRANGE", key, from, to, "COUNT", count)
+	command := redis.NewCmd(ctx, "XRANGE", key, from, to, "COUNT", count)
 	_ = c.write.Process(ctx, command) // the error stays in the command
 	return parseEntries(command)
 }
 
-func parseEntries(command *redis.SliceCmd) ([]Entry, error) {
-	reply, err := command.Result()
+func parseEntries(command *redis.Cmd) ([]Entry, error) {
+	reply, err := command.Slice()
 	if err != nil {
 		return nil, err
 	}

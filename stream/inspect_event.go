@@ -99,15 +99,15 @@ type eventSearch struct {
 // readPending reads the entry and who holds it in which group.
 func (c *Client) readPending(ctx context.Context, search *eventSearch) error {
 	id := search.id.String()
-	entry := redis.NewSliceCmd(ctx, "XRANGE", c.keys.Stream(), id, id)
+	entry := redis.NewCmd(ctx, "XRANGE", c.keys.Stream(), id, id)
 	pending := make([]*redis.XPendingExtCmd, len(search.groups))
-	notes := make([]*redis.SliceCmd, len(search.groups))
+	notes := make([]*redis.Cmd, len(search.groups))
 	_, err := c.write.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		_ = pipe.Process(ctx, entry) // the error is in what Pipelined returns
 		for i, group := range search.groups {
 			if group.exists {
 				pending[i] = pipe.XPendingExt(ctx, c.pendingRange(group.name, id, id, 1))
-				notes[i] = pipe.HMGet(ctx, c.keys.Attempts(group.name), id)
+				notes[i] = readNotes(ctx, pipe, c.keys.Attempts(group.name), id)
 			}
 		}
 		return nil
@@ -125,7 +125,11 @@ func (c *Client) readPending(ctx context.Context, search *eventSearch) error {
 	search.pending = make([]*Holding, len(search.groups))
 	for i := range search.groups {
 		if pending[i] != nil && len(pending[i].Val()) == 1 {
-			held := holding(pending[i].Val()[0], replyAt(notes[i].Val(), 0))
+			texts, err := notes[i].Slice()
+			if err != nil {
+				return err
+			}
+			held := holding(pending[i].Val()[0], replyAt(texts, 0))
 			search.pending[i] = &held
 		}
 	}

@@ -71,12 +71,12 @@ func (c *Client) pendingPage(ctx context.Context, group string, from ID, count i
 	for i := range pending {
 		ids[i] = pending[i].ID
 	}
-	entries := make([]*redis.SliceCmd, len(pending))
-	var notes *redis.SliceCmd
+	entries := make([]*redis.Cmd, len(pending))
+	var notes *redis.Cmd
 	_, err = c.write.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		notes = pipe.HMGet(ctx, c.keys.Attempts(group), ids...)
+		notes = readNotes(ctx, pipe, c.keys.Attempts(group), ids...)
 		for i, id := range ids {
-			entries[i] = redis.NewSliceCmd(ctx, "XRANGE", c.keys.Stream(), id, id)
+			entries[i] = redis.NewCmd(ctx, "XRANGE", c.keys.Stream(), id, id)
 			_ = pipe.Process(ctx, entries[i]) // the error is in what Pipelined returns
 		}
 		return nil
@@ -84,10 +84,14 @@ func (c *Client) pendingPage(ctx context.Context, group string, from ID, count i
 	if err != nil {
 		return nil, err
 	}
+	texts, err := notes.Slice()
+	if err != nil {
+		return nil, err
+	}
 	page := make([]PendingEntry, len(pending))
 	for i := range pending {
 		id := replyID(ids[i])
-		page[i] = PendingEntry{ID: id, Added: id.Time().UTC(), Holding: holding(pending[i], replyAt(notes.Val(), i))}
+		page[i] = PendingEntry{ID: id, Added: id.Time().UTC(), Holding: holding(pending[i], replyAt(texts, i))}
 		if entry, err := parseEntries(entries[i]); err != nil {
 			return nil, err
 		} else if len(entry) == 1 {
@@ -96,6 +100,15 @@ func (c *Client) pendingPage(ctx context.Context, group string, from ID, count i
 		}
 	}
 	return page, nil
+}
+
+// readNotes asks for the notes of entries. The library's own HMGet panics where anything but a list comes.
+func readNotes(ctx context.Context, pipe redis.Pipeliner, attempts string, ids ...string) *redis.Cmd {
+	words := []any{"HMGET", attempts}
+	for _, id := range ids {
+		words = append(words, id)
+	}
+	return pipe.Do(ctx, words...)
 }
 
 func (c *Client) pendingRange(group, from, to string, count int) *redis.XPendingExtArgs {
