@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,6 +80,42 @@ var operations = []func(context.Context, *Group) (result any, complaint string, 
 		letter, err := group.client.DeadLetter(ctx, "g", testID)
 		return letter, "", err
 	},
+	func(ctx context.Context, group *Group) (any, string, error) {
+		lost, err := group.Renew(ctx, []ID{testID, testID.Next()})
+		return lost, unless(err == nil || lost == nil, "a loss and an error"), err
+	},
+	func(ctx context.Context, group *Group) (any, string, error) {
+		published, err := group.client.Publish(ctx, Event{Name: "E", ID: "1"}, PublishOptions{})
+		return published, "", err
+	},
+	func(ctx context.Context, group *Group) (any, string, error) {
+		published, err := group.client.Publish(ctx, Event{Name: "E", ID: "1"}, PublishOptions{Wait: 1})
+		return published, "", err
+	},
+	func(ctx context.Context, group *Group) (any, string, error) {
+		requeued, err := group.client.Requeue(ctx, "g", []ID{testID, testID.Next()})
+		return requeued, unless(err != nil || sayOneThing(requeued, 2), "not one answer for each letter"), err
+	},
+	func(ctx context.Context, group *Group) (any, string, error) {
+		commands, without, err := group.client.RequeueCommands(ctx, "g", []ID{testID})
+		return commands, unless(err != nil || len(commands)/4+len(without) == 1, "neither commands nor a reason"), err
+	},
+}
+
+// sayOneThing tells whether there is a result for each of so many letters: requeued, gone or refused.
+func sayOneThing(results []Requeued, letters int) bool {
+	for _, requeued := range results {
+		said := 0
+		for _, is := range []bool{!requeued.EntryID.IsZero(), requeued.Gone, requeued.Refused != ""} {
+			if is {
+				said++
+			}
+		}
+		if said != 1 {
+			return false
+		}
+	}
+	return len(results) == letters
 }
 
 func unless(sound bool, complaint string) string {
@@ -121,12 +158,26 @@ func FuzzReplies(f *testing.F) {
 	})
 }
 
+// TestRequeueBelievesNoNonsense has the script that requeues answer neither with an entry nor with nothing: the letter must
+// not be said to have been requeued before.
+func TestRequeueBelievesNoNonsense(t *testing.T) {
+	for answer, want := range map[string]string{"$3\r\n6-1\r\n": "", "$0\r\n\r\n": "", "$1\r\nx\r\n": errUnexpectedReply.Error()} {
+		connection := &scriptedInTurn{answers: []string{answer}, lost: func() {}}
+		requeued, err := scriptedGroupOn(t, connection).client.requeue(t.Context(), "g", requeuePlan{Requeued{ID: testID}, nil})
+		if got := fmt.Sprint(err); (err == nil) != (want == "") || err != nil && got != want {
+			t.Errorf("requeue answered %q: got %+v, %v, want error %q", answer, requeued, err, want)
+		}
+	}
+}
+
 // replySeeds are replies as Redis makes them and as it does not; a bar stands between those to one command and the next.
 func replySeeds() []string {
 	const group = "*6\r\n$1\r\ng\r\n$3\r\n5-7\r\n$1\r\n1\r\n:1\r\n$3\r\n5-7\r\n*2\r\n$1\r\nc\r\n:1\r\n"
 	const registry = "*4\r\n$1\r\ng\r\n$2\r\n{}\r\n$6\r\ng:seen\r\n$3\r\n500\r\n"
 	const status = "*7\r\n$3\r\n500\r\n:1\r\n$3\r\n5-7\r\n$3\r\n5-7\r\n$3\r\n5-7\r\n*1\r\n" + group + registry
 	const entry = "*1\r\n*2\r\n$3\r\n5-7\r\n*4\r\n$5\r\nevent\r\n$1\r\nE\r\n$4\r\ndata\r\n$2\r\n{}\r\n"
+	const letter = "*1\r\n*2\r\n$3\r\n5-7\r\n*8\r\n$7\r\ndead_id\r\n$3\r\n4-2\r\n$11\r\ndead_reason\r\n$6\r\nfailed\r\n" +
+		"$5\r\nevent\r\n$1\r\nE\r\n$4\r\ndata\r\n$2\r\n{}\r\n"
 	const pending = "*1\r\n*4\r\n$3\r\n5-7\r\n$1\r\nc\r\n:5\r\n:2\r\n"
 	const note = "*1\r\n$50\r\n" + `{"tries":1,"reason":"error","consumer":"c","next":5}` + "\r\n"
 	return []string{
@@ -139,6 +190,7 @@ func replySeeds() []string {
 		"$-1\r\n|" + pending + "|" + note + entry, "$-1\r\n|" + pending + "|*0\r\n" + entry, status + "|" + entry + pending + "*0\r\n", entry,
 		"*0\r\n|*3\r\n$0\r\n\r\n$3\r\n5-7\r\n:0\r\n", // a walk that does not lead on
 		"*0\r\n|*3\r\n$3\r\n5-7\r\n$0\r\n\r\n:1\r\n|" + entry,
+		"$2\r\n{}\r\n|" + letter + "|$3\r\n6-1\r\n|" + letter + "|$0\r\n\r\n", "$-1\r\n|" + letter + "|$1\r\nx\r\n", "$-1\r\n|*0\r\n",
 	}
 }
 

@@ -162,7 +162,10 @@ func (c *Client) requeue(ctx context.Context, group string, plan requeuePlan) (R
 		return Requeued{}, err
 	}
 	entry := replyID(id)
-	return Requeued{ID: plan.ID, EntryID: entry, Gone: entry.IsZero()}, nil
+	if id != "" && entry.IsZero() {
+		return Requeued{}, errUnexpectedReply
+	}
+	return Requeued{ID: plan.ID, EntryID: entry, Gone: id == ""}, nil
 }
 
 // requeueTries is how often another letter may be written or removed while one with very many fields is requeued.
