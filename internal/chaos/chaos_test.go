@@ -17,6 +17,10 @@ func TestMain(m *testing.M) {
 		os.Exit(start(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	silenceLibrary()
+	if len(os.Args) == 3 && os.Args[1] == rolePoisoned {
+		os.Exit(runPoisoned(os.Args[2]))
+	}
+	addPoisonFlags()
 	os.Exit(m.Run())
 }
 
