@@ -3,11 +3,13 @@ package claim_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/millrace/millrace/claim"
+	"github.com/millrace/millrace/internal/redistest"
 	"github.com/millrace/millrace/stream"
 )
 
@@ -50,6 +52,73 @@ func TestSweepGoesThroughTheWholeList(t *testing.T) {
 	if wait := sweeper.Wait(time.Now()); wait < 800*time.Millisecond || wait > 1100*time.Millisecond {
 		t.Errorf("next sweep in %v, want about a second", wait)
 	}
+}
+
+// TestSweepFindsTheOneThatIsDue has 1,000 entries wait for a later retry, and one behind them whose time has come: one sweep
+// takes it and leaves the others as they are.
+func TestSweepFindsTheOneThatIsDue(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, url string) {
+		t.Parallel()
+		const waiting = 1000
+		client, err := stream.Open(stream.Options{URL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { client.Close() })
+		failed := deliver(t, client, waiting+1)
+		releases := make([]stream.Release, len(failed))
+		for n, delivery := range failed {
+			releases[n] = stream.Release{ID: delivery.ID, Deliveries: 1, Tries: 1, Reason: stream.RetryFailed, Delay: time.Hour}
+		}
+		releases[waiting].Delay = 0
+		for batch := range slices.Chunk(releases, 100) {
+			if lost, err := groupOf(t, client, "a").Release(t.Context(), batch); err != nil || len(lost) > 0 {
+				t.Fatalf("Release: lost %v, %v", lost, err)
+			}
+		}
+		began := time.Now()
+		swept, err := claim.NewSweeper(groupOf(t, client, "b"), 16, 0).Sweep(t.Context(), 5, true)
+		if err != nil || len(swept.Taken) != 1 || swept.Taken[0].ID != failed[waiting].ID || swept.Taken[0].Deliveries != 2 {
+			t.Errorf("Sweep took %+v, %v, want %v alone, at its second delivery", swept.Taken, err, failed[waiting].ID)
+		}
+		t.Logf("one sweep of %d pending entries took %v", waiting+1, time.Since(began).Round(100*time.Microsecond))
+		left, err := client.Pending(t.Context(), "g", stream.ID{}, 2*waiting)
+		still := slices.DeleteFunc(left, func(entry stream.PendingEntry) bool { return entry.Consumer != stream.Waiting })
+		if err != nil || len(still) != waiting {
+			t.Errorf("waiting still: %d, %v, want %d", len(still), err, waiting)
+		}
+	})
+}
+
+// deliver has consumer a of group g read so many new entries.
+func deliver(t *testing.T, client *stream.Client, count int) []stream.Delivery {
+	t.Helper()
+	_, err := client.EnsureGroups(t.Context(), []stream.GroupSpec{{Name: "g", Registration: stream.Registration{Events: []string{"*"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make([]stream.Event, count)
+	for n := range events {
+		events[n].Name = "E"
+	}
+	if _, err := client.PublishBatch(t.Context(), events, stream.PublishOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	deliveries, err := groupOf(t, client, "a").Read(t.Context(), count, 0)
+	if err != nil || len(deliveries) != count {
+		t.Fatalf("Read: %d deliveries, %v, want %d", len(deliveries), err, count)
+	}
+	return deliveries
+}
+
+func groupOf(t *testing.T, client *stream.Client, consumer string) *stream.Group {
+	t.Helper()
+	group, err := client.Group("g", consumer, lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return group
 }
 
 func TestSweepGoesOnWhereItStopped(t *testing.T) {
