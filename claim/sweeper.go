@@ -76,6 +76,9 @@ type Swept struct {
 	Removed []string
 	// Refused is why Redis refused a write that could be done without; nil where it refused none.
 	Refused error
+	// Forgotten tells that entries stand under the consumer's name which it has not renewed for a lease, so that it may not
+	// know of them.
+	Forgotten bool
 }
 
 // Sweep looks at some pages of the pending list, goes on where the last one stopped, and takes at most room entries. alone
@@ -97,6 +100,7 @@ func (s *Sweeper) Sweep(ctx context.Context, room int, alone bool) (Swept, error
 		all.Removed = append(all.Removed, page.Removed...)
 		all.Suspects = all.Suspects || page.Suspects > 0
 		all.Refused = cmp.Or(all.Refused, page.Refused)
+		all.Forgotten = all.Forgotten || page.Forgotten > 0
 		s.cursor = page.Next
 		if len(page.Taken) == 0 {
 			s.passTook += time.Since(started)

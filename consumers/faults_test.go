@@ -196,6 +196,22 @@ func TestLostEntryComesBack(t *testing.T) {
 	})
 }
 
+// TestHandedOverUnnoticed has an entry handed to a consumer that cannot know of it: its read was so late on the way that the
+// consumer had given it up, and had looked already for what a lost reply might have brought. Nobody else is there to help.
+func TestHandedOverUnnoticed(t *testing.T) {
+	onEach(t, func(b *bench) {
+		var handled atomic.Int32
+		b.run(nil, group("g", func(context.Context, *consumers.Delivery) error {
+			handled.Add(1)
+			return nil
+		}))
+		b.add("event", "ORDER")
+		b.until("the consumer is known", func() bool { return handled.Load() == 1 })
+		b.addMany(1, b.consumersLeft("g")[0])
+		b.until("it is handled all the same", func() bool { return handled.Load() == 2 })
+	})
+}
+
 func TestFullMemoryStopsNoWork(t *testing.T) {
 	onReal(t, func(b *bench, server *redistest.Server) {
 		options := group("g", func(_ context.Context, d *consumers.Delivery) error {

@@ -111,6 +111,9 @@ func (r *runner) sweep(ctx context.Context, room int) ([]stream.Delivery, error)
 	r.health.sweeping.set(cmp.Or(err, swept.Refused))
 	r.logSwept(swept)
 	r.logOrphans(swept.Taken)
+	if swept.Forgotten { // by a read that came to Redis when its reply had been given up
+		r.mayHaveLost.Store(true)
+	}
 	err = cmp.Or(r.admit(ctx, swept.Taken, len(swept.Taken)), err)
 	switch {
 	case r.isSuspect(swept.Taken):

@@ -282,8 +282,12 @@ func TestSweepTakesFromTheSilent(t *testing.T) {
 			}
 		}
 		b.wantPending(first.String()+" b 2", second.String()+" b 2")
-		if swept := b.sweep(b.b, nil); len(swept.Taken) > 0 {
+		if swept := b.sweep(b.b, nil); len(swept.Taken) > 0 || swept.Forgotten > 0 {
 			t.Errorf("took its own: %v", ids(swept.Taken))
+		}
+		time.Sleep(lease + 20*time.Millisecond)
+		if swept := b.sweep(b.b, nil); swept.Forgotten != 2 {
+			t.Errorf("its own, not renewed for a lease: got %d, want 2", swept.Forgotten)
 		}
 	})
 }

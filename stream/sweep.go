@@ -41,6 +41,9 @@ type Swept struct {
 	// Refused is why Redis refused a write that could be done without, such as a sign of life under a memory limit; nil
 	// where it refused none.
 	Refused error
+	// Forgotten counts entries under the consumer's own name that it has not renewed for a lease. It may not know of them:
+	// Adopt takes up those that are not in its hands.
+	Forgotten int
 }
 
 // Buried is an entry that a sweep gave up.
@@ -82,7 +85,7 @@ func (g *Group) Sweep(ctx context.Context, request SweepRequest) (Swept, error) 
 }
 
 func parseSwept(reply []any, leaseEnds time.Time) (Swept, error) {
-	if len(reply) != 6 {
+	if len(reply) != 7 {
 		return Swept{}, errUnexpectedReply
 	}
 	var swept Swept
@@ -105,6 +108,7 @@ func parseSwept(reply []any, leaseEnds time.Time) (Swept, error) {
 	if refused := replyText(reply[5]); refused != "" {
 		swept.Refused = errors.New(refused)
 	}
+	swept.Forgotten = replyNumber(reply[6])
 	return swept, nil
 }
 

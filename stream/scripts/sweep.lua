@@ -9,10 +9,11 @@
 --      guard stands in ms, 13 how often an orphan has been delivered when it counts as a suspect
 -- Reply: {the ID to go on at, '' at the end of the list; the deliveries taken as {ID, delivery count, note or '', fields};
 --        the dead letters written as {ID, reason, deliveries}; how many suspects were left; the consumers removed; why a
---        write was refused, '' where none was}
+--        write was refused, '' where none was; how many entries the consumer seems to have forgotten}
 --
 -- Due is: under `waiting`, when the note's time has come (at once where there is no note); under any other name, when the
--- owner has been silent for a lease. What is under the consumer's own name is in its hands and is left alone.
+-- owner has been silent for a lease. What is under the consumer's own name is in its hands and is left alone; where it was
+-- not renewed for a lease, that is reported, since the consumer may not know of it.
 --
 -- An orphan is an entry whose last delivery left no note: its process was killed or stalled, perhaps by this very entry.
 --
@@ -30,7 +31,7 @@ local may_rob, alone, silent_for = ARGV[9] == '1', ARGV[10] == '1', tonumber(ARG
 local suspect_after = tonumber(ARGV[13])
 
 local now = clock()
-local taken, buried, suspects, removed, refused = {}, {}, 0, {}, ''
+local taken, buried, suspects, removed, refused, forgotten = {}, {}, 0, {}, '', 0
 
 -- attempt(...) runs a command that may be refused, and keeps the reason.
 local function attempt(...)
@@ -121,7 +122,7 @@ end
 
 local function reply(next_id)
   if suspects > 0 then redis.call('DEL', guard) end
-  return {next_id, taken, buried, suspects, removed, refused}
+  return {next_id, taken, buried, suspects, removed, refused, forgotten}
 end
 
 attempt('HSET', consumers, me, whole(now))
@@ -148,6 +149,7 @@ local bytes = 0
 for i = 1, #found do
   local id, owner, idle, deliveries = found[i][1], found[i][2], found[i][3], found[i][4]
   local note = note_of(notes[i])
+  if owner == me and idle >= lease then forgotten = forgotten + 1 end
   if is_due(owner, idle, note) then
     local entry = redis.call('XRANGE', stream, id, id)
     local letter = {stream = stream, dead = dead, attempts = attempts, group = group, id = id, deliveries = deliveries,
