@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,7 +12,10 @@ import (
 // checkRoom refuses an XADD to the full stream. One that trims to no more than the cap by itself (MAXLEN) may pass.
 func (g *guard) checkRoom(script *server.Peer, args []string) error {
 	addition, err := parseAdd(args)
-	if err != nil || addition.key != g.options.Stream {
+	if err != nil {
+		return err
+	}
+	if err := g.checkOrder(script, addition); err != nil || addition.key != g.options.Stream {
 		return err
 	}
 	if addition.maxLen >= 0 && addition.maxLen <= g.options.MaxEntries {
@@ -24,6 +28,19 @@ func (g *guard) checkRoom(script *server.Peer, args []string) error {
 	return fmt.Errorf("ERR the stream %q holds %d entries, which is all that the embedded server takes: `millrace trim` "+
 		"removes what every group has finished and the retention does not keep (see MILLRACE_RETENTION); for more, run a "+
 		"real Redis and set MILLRACE_REDIS_URL", addition.key, length)
+}
+
+// checkOrder refuses an ID that is not above all that the stream has given out. miniredis compares it with the last entry
+// that is left, so that after an XDEL an entry could get an ID that groups have behind them: it would never be delivered.
+func (g *guard) checkOrder(script *server.Peer, addition addition) error {
+	if addition.id == "*" || isID(addition.id) && completeID(addition.id) == "0-0" {
+		return nil // the latter has an error of its own
+	}
+	last := g.lastGenerated(script, addition.key)
+	if last == "" || last == "0-0" || isAbove(addition.id, last) {
+		return nil
+	}
+	return errors.New("ERR The ID specified in XADD is equal or smaller than the target stream top item")
 }
 
 // read limits a read of new entries of the stream to what the group may still have pending, and refuses it where that

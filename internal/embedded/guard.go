@@ -67,12 +67,12 @@ func (g *guard) inspect(peer *server.Peer, command string, args ...string) bool 
 		g.refuse(peer, command, err)
 		return true
 	}
-	if answer, isOurs := answers[command]; isOurs {
-		return answer(g, peer, args)
-	}
 	if script == nil && runsThroughScript(command, args) {
 		g.run(peer, append([]string{"EVAL", throughScript, "0", command}, args...))
 		return true
+	}
+	if answer, isOurs := answers[command]; isOurs {
+		return answer(g, peer, script, args)
 	}
 	if command == "XREADGROUP" {
 		return g.read(peer, script, args)
@@ -219,7 +219,16 @@ func (g *guard) checkScript(sha1 string) error {
 }
 
 // runsThroughScript names the commands that a client must not give to miniredis directly: DELCONSUMER has to be checked
-// and done in one step, and XLEN of a key that is no stream is answered twice.
+// and done in one step, XLEN of a key that is no stream is answered twice, and what answers has its own reply for would
+// be answered at once in a MULTI.
 func runsThroughScript(command string, args []string) bool {
-	return command == "XLEN" || command == "XGROUP" && strings.EqualFold(args[0], "DELCONSUMER")
+	switch command {
+	case "XLEN", "XPENDING":
+		return command == "XLEN" || len(args) == 2
+	case "XGROUP":
+		return strings.EqualFold(args[0], "DELCONSUMER") || strings.EqualFold(args[0], "CREATE")
+	case "XINFO":
+		return strings.EqualFold(args[0], "STREAM")
+	}
+	return false
 }

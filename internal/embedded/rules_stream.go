@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -28,6 +29,31 @@ func isID(text string) bool {
 	return err == nil
 }
 
+// completeID is the whole of an ID for which isID holds, as Redis writes it.
+func completeID(text string) string {
+	first, second, _ := strings.Cut(text, "-")
+	milliseconds, _ := strconv.ParseUint(first, 10, 64)
+	sequence, _ := strconv.ParseUint(second, 10, 64)
+	return fmt.Sprintf("%d-%d", milliseconds, sequence)
+}
+
+// isAbove tells whether an ID, or `milliseconds-*`, can stand above the whole ID last.
+func isAbove(id, last string) bool {
+	first, second, _ := strings.Cut(id, "-")
+	lastFirst, lastSecond, _ := strings.Cut(last, "-")
+	if order := compareNumbers(first, lastFirst); order != 0 || second == "*" {
+		return order >= 0
+	}
+	return compareNumbers(second, lastSecond) > 0
+}
+
+// compareNumbers compares the halves of IDs; one that is missing is zero.
+func compareNumbers(a, b string) int {
+	first, _ := strconv.ParseUint(a, 10, 64)
+	second, _ := strconv.ParseUint(b, 10, 64)
+	return cmp.Compare(first, second)
+}
+
 // isBound tells whether text is one end of a range, without the "(" that excludes it.
 func isBound(text string) bool { return text == "-" || text == "+" || isID(text) }
 
@@ -46,7 +72,8 @@ func shapeIDs(from int) func([]string) error {
 // addition is an XADD.
 type addition struct {
 	key    string
-	maxLen int // -1: not trimmed by length
+	id     string // as given: in full or only its first part, `*`, or `milliseconds-*`
+	maxLen int    // -1: not trimmed by length
 }
 
 func shapeAdd(args []string) error {
@@ -75,6 +102,7 @@ func parseAdd(args []string) (addition, error) {
 	if rest[0] != "*" && !isID(rest[0]) && !(second == "*" && isID(first)) {
 		return result, errID
 	}
+	result.id = rest[0]
 	return result, nil
 }
 
