@@ -51,6 +51,20 @@ func TestNothingIsLost(t *testing.T) {
 	t.Log(runShort(t, 20260401, 10*time.Second))
 }
 
+// TestCountedStrikes has more events and strikes than fit into its time, so that it goes on until all were published and made.
+func TestCountedStrikes(t *testing.T) {
+	t.Parallel()
+	skipWhereShort(t)
+	var printed bytes.Buffer
+	err := run(t.Context(), settings{
+		seed: 7, during: time.Second, events: 1000, fleet: 2, pause: time.Second,
+		nemeses: []string{"kill", "redis"}, strikes: map[string]int{"kill": 4, "redis": 2}, dir: t.TempDir(),
+	}, &printed)
+	if err != nil || !strings.Contains(printed.String(), "\nkill: 4 times\nredis: 2 times\n") {
+		t.Errorf("run with 4 kills of consumers and 2 of Redis error = %v\n%s", err, printed.String())
+	}
+}
+
 // atOnce is how many runs go on beside each other: they wait for most of their time.
 const atOnce = 4
 

@@ -47,7 +47,10 @@ func consume(ctx context.Context, text string) error {
 		return err
 	}
 	defer client.Close()
-	logger, err := zap.NewDevelopment()
+	logging := zap.NewDevelopmentConfig()
+	logging.Level.SetLevel(zap.InfoLevel) // the journal says what was handled
+	logging.DisableStacktrace = true
+	logger, err := logging.Build()
 	if err != nil {
 		return fmt.Errorf("make a logger: %w", err)
 	}

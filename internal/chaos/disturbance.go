@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// disturbance is a time in which a nemesis came between consumers and Redis. Both the clamping of handlings and the
-// number of repeats that are to be expected are worked out from these.
+// disturbance is a time in which a nemesis came between consumers and Redis. From these it is worked out
+// which handlings may overlap, and with what was in flight when something ended, which may be repeated.
 type disturbance struct {
 	consumer string // "" is all of them
 	from, to time.Time
@@ -68,15 +68,13 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// mayRepeat tells whether the ack of a handling that succeeded may not have reached Redis before others took over: it was
-// running, or its ack was under way, when its process died or was cut off. A shorter disturbance costs nothing, since the
-// owner keeps its lease and acks later.
-func mayRepeat(done handling, died time.Time, cuts []disturbance) bool {
-	if !died.IsZero() && done.ended.After(died.Add(-unacked)) {
-		return true
-	}
+// mayRepeat tells whether the ack of a handling that succeeded may not have reached Redis before others took over, or
+// whether it was started before the consumer could know that they had: it was running, or its ack was under way, when its
+// consumer was cut off, or began before the first renewal afterwards. Neither a shorter cut costs anything, since the
+// owner keeps its lease and acks later, nor one that concerns all consumers, since nobody takes over for a lease then.
+func mayRepeat(done handling, cuts []disturbance) bool {
 	return slices.ContainsFunc(cuts, func(cut disturbance) bool {
-		return cut.concerns(done.consumer) && cut.to.Sub(cut.from) >= cutOff &&
-			done.ended.After(cut.from.Add(-unacked)) && done.started.Before(cut.to)
+		return cut.consumer == done.consumer && cut.to.Sub(cut.from) >= cutOff &&
+			done.ended.After(cut.from.Add(-unacked)) && done.started.Before(cut.to.Add(lease/3))
 	})
 }

@@ -40,6 +40,7 @@ type place struct {
 // fleet keeps as many consumer processes alive as it has places: one that ends is replaced at once.
 type fleet struct {
 	dir     string
+	ended   func(process string) error // called after the end of each, with its name
 	running sync.WaitGroup
 
 	mu      sync.Mutex
@@ -49,9 +50,9 @@ type fleet struct {
 	faults  []error
 }
 
-// startFleet starts a process in each place, against the server at target.
-func startFleet(dir, target string, size int) (*fleet, error) {
-	f := &fleet{dir: dir}
+// startFleet starts a process in each place, against the server at target. ended is called when one has ended.
+func startFleet(dir, target string, size int, ended func(process string) error) (*fleet, error) {
+	f := &fleet{dir: dir, ended: ended}
 	for range size {
 		proxy, err := breakable.StartProxy(target)
 		if err != nil {
@@ -99,9 +100,18 @@ func (f *fleet) start(place *place) error {
 	return nil
 }
 
-// watch waits for the end of a process and replaces it.
+// watch waits for the end of a process, replaces it and has told what it left behind.
 func (f *fleet) watch(place *place, p *process) {
 	err := p.command.Wait()
+	f.replace(place, p, err)
+	if err := f.ended(p.name); err != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.faults = append(f.faults, err)
+	}
+}
+
+func (f *fleet) replace(place *place, p *process, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p.died = time.Now()
@@ -116,6 +126,19 @@ func (f *fleet) watch(place *place, p *process) {
 			f.faults = append(f.faults, err)
 		}
 	}
+}
+
+// killed is how many processes have ended by SIGKILL, from outside or by their own handlers.
+func (f *fleet) killed() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	killed := 0
+	for _, process := range f.all {
+		if process.killed {
+			killed++
+		}
+	}
+	return killed
 }
 
 // size is how many places there are.

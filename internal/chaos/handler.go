@@ -34,10 +34,11 @@ type task struct {
 // always is more than any event is delivered.
 const always = 1000
 
-// newTask draws a task: of 1000 events about 40 go wrong, most of them once.
-func newTask(random *rand.Rand) task {
+// newTask draws a task: of 1000 events about 40 go wrong, most of them once. What keeps a worker or a process from its work
+// for long is rarer by the factor that is given.
+func newTask(random *rand.Rand, rarer int) task {
 	drawn := task{WorkMicroseconds: random.IntN(4000)}
-	if random.IntN(100) == 0 {
+	if random.IntN(100*rarer) == 0 {
 		drawn.WorkMicroseconds = 100_000 + random.IntN(400_000)
 	}
 	switch draw := random.IntN(1000); {
@@ -49,9 +50,9 @@ func newTask(random *rand.Rand) task {
 		drawn.Manner, drawn.Times = mannerPermanent, 1
 	case draw < 38:
 		drawn.Manner, drawn.Times = mannerFail, always
-	case draw < 39:
+	case draw == 38 && random.IntN(rarer) == 0:
 		drawn.Manner, drawn.Times = mannerHang, 1
-	case draw == 39 && random.IntN(5) == 0:
+	case draw == 39 && random.IntN(5*rarer) == 0:
 		drawn.Manner, drawn.Times = mannerExit, 1
 	}
 	return drawn

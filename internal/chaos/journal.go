@@ -44,34 +44,42 @@ type handling struct {
 	succeeded                bool
 }
 
-// readJournal returns the handlings of one consumer in the order in which they started.
-func readJournal(path, consumer string) ([]handling, error) {
+// readJournal tells of the handlings of one consumer in the order in which they ended, and then of those that did not.
+func readJournal(path, consumer string, tell func(handling)) error {
 	file, err := os.Open(path)
 	if os.IsNotExist(err) {
-		return nil, nil // killed before it had begun
+		return nil // killed before it had begun
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read a journal: %w", err)
+		return fmt.Errorf("read a journal: %w", err)
 	}
 	defer func() { _ = file.Close() }() // only read
-	var all []handling
-	open := map[string]int{}
-	for lines := bufio.NewScanner(file); lines.Scan(); {
+	open := map[string]handling{}
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
 		words := strings.Fields(lines.Text())
 		if len(words) != 4 {
-			return nil, fmt.Errorf("read the journal of %s: %q is no line of it", consumer, lines.Text())
+			return fmt.Errorf("read the journal of %s: %q is no line of it", consumer, lines.Text())
 		}
 		nanoseconds, err := strconv.ParseInt(words[3], 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("read the journal of %s: %w", consumer, err)
+			return fmt.Errorf("read the journal of %s: %w", consumer, err)
 		}
 		at, key := time.Unix(0, nanoseconds), words[1]+" "+words[2]
 		if words[0] == wordStart {
-			open[key] = len(all)
-			all = append(all, handling{group: words[1], eventID: words[2], consumer: consumer, started: at})
+			if unfinished, isOpen := open[key]; isOpen {
+				tell(unfinished)
+			}
+			open[key] = handling{group: words[1], eventID: words[2], consumer: consumer, started: at}
 			continue
 		}
-		all[open[key]].ended, all[open[key]].succeeded = at, words[0] == wordOK
+		done := open[key]
+		done.ended, done.succeeded = at, words[0] == wordOK
+		delete(open, key)
+		tell(done)
 	}
-	return all, nil
+	for _, unfinished := range open {
+		tell(unfinished)
+	}
+	return lines.Err()
 }

@@ -2,6 +2,7 @@
 // while nemeses break whatever can break, and compares what was published, handled and found in Redis at the end.
 //
 //	go run ./internal/chaos -seed 7 -for 2m
+//	go run ./internal/chaos -seed 7 -for 9m -events 1000000 -nemeses kill=200,redis=20
 //
 // The seed gives the order of the nemeses and the tasks of the events; the times at which things happen are the machine's
 // own. It exits with 0 where the run was sound, 1 where not, and 2 where it was called wrongly.
@@ -53,23 +54,25 @@ func parse(args []string, errorOut io.Writer) (settings, error) {
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	flags.SetOutput(errorOut)
 	flags.Uint64Var(&told.seed, "seed", rand.Uint64N(1_000_000), "what repeats a run; drawn where it is not given")
-	flags.DurationVar(&told.during, "for", 2*time.Minute, "how long events are published and nemeses strike")
+	flags.DurationVar(&told.during, "for", 2*time.Minute, "over how long events are published and nemeses strike; "+
+		"longer where that is too short for all events and all strikes that are counted")
 	flags.IntVar(&told.events, "events", 0, "how many events; 0 is 200 a second")
 	flags.IntVar(&told.fleet, "consumers", 3, "how many consumer processes run at a time")
 	flags.DurationVar(&told.pause, "pause", 2*time.Second, "how long at most, and a fifth of it, until the next nemesis strikes")
-	names := flags.String("nemeses", "", "which of "+strings.Join(nemesisNames(), ",")+"; empty is all, "+
-		destroyMode+" is what loses by nature")
+	names := flags.String("nemeses", "", "which of "+strings.Join(nemesisNames(), ",")+", each with how often it strikes "+
+		"(kill=20,redis=2) or none with that; empty is all, "+destroyMode+" is what loses by nature")
 	if err := flags.Parse(args); err != nil {
 		return told, err
 	}
-	if *names != "" {
-		told.nemeses = strings.Split(*names, ",")
+	var err error
+	if told.nemeses, told.strikes, err = parseNemeses(*names); err == nil {
+		_, err = chosen(told.nemeses)
 	}
 	if told.events == 0 {
 		told.events = int(200 * told.during.Seconds())
 	}
-	if _, err := chosen(told.nemeses); err != nil || told.fleet < 1 || told.events < 1 || told.pause <= 0 || flags.NArg() > 0 {
-		fmt.Fprintln(errorOut, "expected at least one event and one consumer, a pause, no arguments and known nemeses:", err)
+	if err != nil || told.during <= 0 || told.fleet < 1 || told.events < 1 || told.pause <= 0 || flags.NArg() > 0 {
+		fmt.Fprintln(errorOut, "expected a time, at least one event and one consumer, a pause, no arguments and known nemeses:", err)
 		return told, flag.ErrHelp
 	}
 	return told, nil

@@ -65,8 +65,10 @@ func nemesisNames() []string {
 	return names
 }
 
-// haunt has the nemeses of a lane strike until ctx ends, one after the other, in the order that the seed gives.
+// haunt has the nemeses of a lane strike until the time is over, one after the other, in the order that the seed gives.
 func (w *world) haunt(ctx context.Context, lane []nemesis, random *rand.Rand) error {
+	ctx, cancel := context.WithTimeout(ctx, w.settings.during)
+	defer cancel()
 	for {
 		pause := w.settings.pause/5 + time.Duration(random.Int64N(int64(w.settings.pause)))
 		each := lane[random.IntN(len(lane))]

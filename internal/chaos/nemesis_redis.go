@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/millrace/millrace/stream"
 )
 
 // killRedis ends Redis by kill -9 and starts it again, at once or up to 3 s later, from what it had written.
@@ -15,7 +17,7 @@ func (killRedis) strike(ctx context.Context, w *world) error {
 	from := time.Now()
 	err := errors.Join(w.server.Kill(), rest(ctx, time.Duration(w.draw(3000))*time.Millisecond), w.server.Restart())
 	w.disturbed.add("", from, time.Now())
-	return err
+	return errors.Join(err, w.countHandedOut())
 }
 
 // killClients closes the connections of all clients at once (CLIENT KILL).
@@ -73,12 +75,14 @@ func (w *world) configure(ctx context.Context, name, value string) error {
 func (w *world) insist(ctx context.Context, words ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, drainWithin)
 	defer cancel()
+	return untilDone(ctx, func() error { return w.client.Redis().Do(ctx, words...).Err() })
+}
+
+// untilDone tries until it succeeds, the stream's group is found to be gone, or ctx ends.
+func untilDone(ctx context.Context, try func() error) error {
 	for {
-		err := w.client.Redis().Do(ctx, words...).Err()
-		if err == nil {
-			return nil
-		}
-		if rest(ctx, 20*time.Millisecond) != nil {
+		err := try()
+		if err == nil || stream.IsNoGroup(err) || rest(ctx, 20*time.Millisecond) != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -15,7 +16,15 @@ func TestParse(t *testing.T) {
 	if err != nil || got.seed != 7 || got.events != 6000 || !slices.Equal(got.nemeses, []string{"kill", "redis"}) {
 		t.Errorf("parse() = %+v, %v, want seed 7, 6000 events and two nemeses", got, err)
 	}
-	for _, wrong := range []string{"-nemeses=kil", "-consumers=0", "-events=-1", "more", "-nemeses=kill,destroy"} {
+	got, err = parse([]string{"-nemeses", "kill=200,redis=20", "-events", "1000000", "-for=9m"}, &errorOut)
+	if err != nil || got.events != 1_000_000 || !slices.Equal(got.nemeses, []string{"kill", "redis"}) ||
+		!maps.Equal(got.strikes, map[string]int{"kill": 200, "redis": 20}) {
+		t.Errorf("parse() = %+v, %v, want two nemeses that strike 200 and 20 times", got, err)
+	}
+	for _, wrong := range []string{
+		"-nemeses=kil", "-consumers=0", "-events=-1", "more", "-nemeses=kill,destroy", "-for=0s",
+		"-nemeses=kill=2,redis", "-nemeses=kill=0", "-nemeses=kill=many", "-nemeses=kil=2", "-nemeses=kill=2,kill=3",
+	} {
 		if got, err := parse([]string{wrong}, &errorOut); err == nil {
 			t.Errorf("parse(%q) = %+v, want an error", wrong, got)
 		}
@@ -29,16 +38,20 @@ func TestJournalKeepsWhatWasBegun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, word := range []string{wordStart, wordFailed, wordStart} {
+	for _, word := range []string{wordStart, wordFailed, wordStart, wordStart} {
 		if err := j.write(word, "g", "e1"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := readJournal(path, "c0")
-	if err != nil || len(got) != 2 || got[0].succeeded || got[0].ended.IsZero() || !got[1].ended.IsZero() {
-		t.Errorf("readJournal() = %+v, %v, want one that failed and one that did not end", got, err)
+	var got []handling
+	tell := func(done handling) { got = append(got, done) }
+	err = readJournal(path, "c0", tell)
+	if err != nil || len(got) != 3 || got[0].succeeded || got[0].ended.IsZero() || !got[1].ended.IsZero() ||
+		!got[2].ended.IsZero() || !got[2].started.After(got[1].started) {
+		t.Errorf("readJournal() = %+v, %v, want one that failed and two that did not end", got, err)
 	}
-	if got, err := readJournal(path+"-missing", "c1"); len(got) != 0 || err != nil {
+	got = nil
+	if err := readJournal(path+"-missing", "c1", tell); len(got) != 0 || err != nil {
 		t.Errorf("readJournal() of a missing file = %+v, %v, want nothing", got, err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +20,11 @@ const (
 	publishers = 16
 	// firstTry is less than the shortest pause before a second try: what was refused sooner was asked once.
 	firstTry = 90 * time.Millisecond
+	// callsASecond is how many publishes a second are enough. Where more events are due, a call publishes several.
+	callsASecond = 200
+	// mostAtOnce is how many events one call publishes at most: what the stream package adds in one step, so that all of
+	// them are published or none is.
+	mostAtOnce = 100
 )
 
 // producer publishes events at a steady pace, and tells the history what became of each.
@@ -25,74 +32,103 @@ type producer struct {
 	clients []*stream.Client // taken in turn
 	history *history.History
 	seed    uint64
+	events  int
+	over    time.Duration
 	next    atomic.Int64
 }
 
-// run publishes so many events, spread over that time. It returns when the time is over or ctx ends, whether all were
-// published or not.
-func (p *producer) run(ctx context.Context, events int, over time.Duration) error {
-	numbers := make(chan int64)
+// span is what one call publishes: the events of these numbers.
+type span struct{ from, to int64 }
+
+// run publishes all events, spread over the time that is given, and longer where Redis does not take them. It returns
+// earlier when ctx ends.
+func (p *producer) run(ctx context.Context) error {
+	spans := make(chan span)
 	faults := make(chan error, publishers)
 	var publishing sync.WaitGroup
 	for range publishers {
 		publishing.Go(func() {
-			for number := range numbers {
-				if err := p.publish(ctx, number); err != nil {
+			for span := range spans {
+				if err := p.publish(ctx, span); err != nil {
 					faults <- err
 					return
 				}
 			}
 		})
 	}
-	p.pace(ctx, numbers, faults, int64(events), over)
-	close(numbers)
+	p.pace(ctx, spans, faults)
+	close(spans)
 	publishing.Wait()
 	close(faults)
 	return <-faults
 }
 
-func (p *producer) pace(ctx context.Context, numbers chan<- int64, faults <-chan error, events int64, over time.Duration) {
+func (p *producer) pace(ctx context.Context, spans chan<- span, faults <-chan error) {
 	began := time.Now()
-	end := time.NewTimer(over)
-	defer end.Stop()
-	for number := range events {
-		if rest(ctx, time.Until(began.Add(over*time.Duration(number)/time.Duration(events)))) != nil {
+	random := rand.New(rand.NewPCG(p.seed, 0))
+	for next := (span{}); next.to < int64(p.events) && len(faults) == 0; {
+		next = span{next.to, min(int64(p.events), next.to+p.size(random))}
+		if rest(ctx, time.Until(began.Add(time.Duration(float64(p.over)*float64(next.from)/float64(p.events))))) != nil {
 			return
 		}
 		select {
-		case numbers <- number:
+		case spans <- next:
 		case <-ctx.Done():
-			return
-		case <-end.C:
-			return
-		}
-		if len(faults) > 0 {
 			return
 		}
 	}
 }
 
-// publish publishes one event, a second time where the first is of unknown result and the number is even.
-func (p *producer) publish(ctx context.Context, number int64) error {
-	random := rand.New(rand.NewPCG(p.seed, uint64(number)))
-	data, err := json.Marshal(newTask(random))
-	if err != nil {
-		return fmt.Errorf("write a task: %w", err)
+// size draws how many events one call publishes: one where that is fast enough, else any number around what is.
+func (p *producer) size(random *rand.Rand) int64 {
+	return min(1+random.Int64N(2*int64(p.mean())-1), mostAtOnce)
+}
+
+// mean is how many events a call has to publish. It makes rarer, too, what holds up consumers: as much of that comes to
+// them in a second whatever the pace.
+func (p *producer) mean() int { return max(1, int(float64(p.events)/p.over.Seconds())/callsASecond) }
+
+// publish publishes the events of a span, a second time where the first is of unknown result and its first number even.
+func (p *producer) publish(ctx context.Context, span span) error {
+	var events []stream.Event
+	for number := span.from; number < span.to; number++ {
+		data, err := json.Marshal(newTask(rand.New(rand.NewPCG(p.seed, uint64(number))), p.mean()))
+		if err != nil {
+			return fmt.Errorf("write a task: %w", err)
+		}
+		events = append(events, stream.Event{Name: eventName, ID: eventID(number), Data: data, Time: time.Now()})
 	}
-	event := stream.Event{Name: eventName, ID: fmt.Sprintf("e%d", number), Data: data, Time: time.Now()}
-	for range 1 + (number+1)%2 {
+	for range 1 + (span.from+1)%2 {
 		client := p.clients[p.next.Add(1)%int64(len(p.clients))]
-		result := publishOnce(ctx, client, event)
-		if p.history.Published(event.ID, result); result == history.Acknowledged {
+		result := publishOnce(ctx, client, events)
+		for _, event := range events {
+			p.history.Published(event.ID, result)
+		}
+		if result == history.Acknowledged {
 			return nil
 		}
 	}
 	return nil
 }
 
-func publishOnce(ctx context.Context, client *stream.Client, event stream.Event) history.Publish {
+// eventID names the event of a number, and eventNumber tells the number, or that the name is none of these.
+func eventID(number int64) string { return fmt.Sprintf("e%d", number) }
+
+func eventNumber(id string) (number int, isOurs bool) {
+	digits, isOurs := strings.CutPrefix(id, "e")
+	number, err := strconv.Atoi(digits)
+	return number, isOurs && err == nil && number >= 0
+}
+
+// publishOnce publishes events in one step, whose result is that of each of them.
+func publishOnce(ctx context.Context, client *stream.Client, events []stream.Event) history.Publish {
 	began := time.Now()
-	_, err := client.Publish(ctx, event, stream.PublishOptions{})
+	var err error
+	if len(events) == 1 {
+		_, err = client.Publish(ctx, events[0], stream.PublishOptions{})
+	} else {
+		_, err = client.PublishBatch(ctx, events, stream.PublishOptions{})
+	}
 	switch {
 	case err == nil:
 		return history.Acknowledged

@@ -51,28 +51,25 @@ func describe(groups []stream.GroupStatus, err error) string {
 	return text.String()
 }
 
-// recordHandlings tells the history what the processes wrote down, and returns how many repeats are to be expected. What
-// a consumer did while it could not know that it had lost the entry ends where it was cut off.
-func (w *world) recordHandlings() (mostRepeated int, err error) {
+// recordHandlings tells the history what the processes wrote down. What a consumer did while it could not know that it had
+// lost the entry ends where it was cut off.
+func (w *world) recordHandlings() error {
 	cuts := w.disturbed.list()
 	for _, process := range w.fleet.all {
-		all, err := readJournal(process.journal, process.name)
-		if err != nil {
-			return 0, err
-		}
-		var killed time.Time
 		if process.killed {
-			killed = process.died
-			w.history.Died(process.name, killed)
+			w.history.Died(process.name, process.died)
 		}
-		for _, done := range all {
-			if done.succeeded && mayRepeat(done, killed, cuts) {
-				mostRepeated++
+		err := readJournal(process.journal, process.name, func(done handling) {
+			if done.succeeded && mayRepeat(done, cuts) {
+				w.history.InFlight(done.group, done.eventID)
 			}
 			w.recordHandling(done, process.died, cuts)
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return mostRepeated, nil
+	return nil
 }
 
 func (w *world) recordHandling(done handling, died time.Time, cuts []disturbance) {
@@ -96,58 +93,69 @@ func (w *world) recordHandling(done handling, died time.Time, cuts []disturbance
 
 // recordState tells the history how the groups stand in Redis. An error says that Redis holds what it cannot have.
 func (w *world) recordState(ctx context.Context) error {
-	events, err := w.entries(ctx)
-	if err != nil {
-		return err
-	}
 	groups, err := w.client.Groups(ctx)
 	if err != nil {
 		return err
 	}
+	pending := map[handout]bool{}
 	for _, group := range groups {
-		pending, err := w.client.Pending(ctx, group.Name, stream.ID{}, group.Pending)
+		entries, err := w.client.Pending(ctx, group.Name, stream.ID{}, group.Pending)
 		if err != nil {
 			return err
 		}
-		isPending := map[stream.ID]bool{}
-		for _, entry := range pending {
-			isPending[entry.ID] = true
-			w.history.Pending(group.Name, events[entry.ID])
-		}
-		for id, event := range events {
-			if !isPending[id] && id.Compare(group.LastDelivered) <= 0 {
-				w.history.Acked(group.Name, event)
-			}
+		for _, entry := range entries {
+			pending[handout{group.Name, entry.ID}] = true
 		}
 		if err := w.recordDead(ctx, group.Name); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.eachEntry(ctx, func(id stream.ID, event string) {
+		for _, group := range groups {
+			w.recordEntry(group, id, event, pending[handout{group.Name, id}])
+		}
+	})
 }
 
-// entries reads the whole stream, and returns the event of each entry. An event that is there twice is an error.
-func (w *world) entries(ctx context.Context) (map[stream.ID]string, error) {
-	events, seen := map[stream.ID]string{}, map[string]bool{}
+// recordEntry tells the history how an entry stands in a group, and how often it was in flight there.
+func (w *world) recordEntry(group stream.GroupStatus, id stream.ID, event string, isPending bool) {
+	switch {
+	case isPending:
+		w.history.Pending(group.Name, event)
+	case id.Compare(group.LastDelivered) <= 0:
+		w.history.Acked(group.Name, event)
+	}
+	for range w.inFlight.of(group.Name, id) {
+		w.history.InFlight(group.Name, event)
+	}
+}
+
+// eachEntry reads the whole stream, and tells of the event of each entry. An event that is there twice, or that nobody
+// published, is an error.
+func (w *world) eachEntry(ctx context.Context, tell func(id stream.ID, event string)) error {
+	seen := make([]bool, w.settings.events)
 	var faults []error
 	for from := "-"; ; {
 		entries, err := w.client.Redis().XRangeN(ctx, w.client.Keys().Stream(), from, "+", page).Result()
 		if err != nil {
-			return nil, fmt.Errorf("read the stream: %w", err)
+			return fmt.Errorf("read the stream: %w", err)
 		}
 		for _, entry := range entries {
 			id, err := stream.ParseID(entry.ID)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			event, _ := entry.Values["event_id"].(string)
-			if seen[event] {
-				faults = append(faults, fmt.Errorf("event %s is in the stream twice", event))
+			number, isOurs := eventNumber(event)
+			if !isOurs || number >= len(seen) || seen[number] {
+				faults = append(faults, fmt.Errorf("event %q is in the stream twice, or none that was published", event))
+			} else {
+				seen[number] = true
 			}
-			events[id], seen[event] = event, true
+			tell(id, event)
 		}
 		if len(entries) < page {
-			return events, errors.Join(faults...)
+			return errors.Join(faults...)
 		}
 		from = "(" + entries[len(entries)-1].ID
 	}

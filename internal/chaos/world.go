@@ -21,12 +21,13 @@ import (
 // settings is what a run is told.
 type settings struct {
 	seed    uint64
-	during  time.Duration // how long events are published and nemeses strike
+	during  time.Duration // over how long events are published and nemeses strike
 	events  int
 	fleet   int           // consumer processes at a time
 	pause   time.Duration // about how long a nemesis lets everything be before it strikes; a fifth of it at least
 	nemeses []string
-	dir     string // where Redis and the processes write
+	strikes map[string]int // how often each nemesis strikes; empty is as often as there is time
+	dir     string         // where Redis and the processes write
 }
 
 // destroys tells whether the nemeses are those that lose by nature.
@@ -46,6 +47,7 @@ type world struct {
 	history   *history.History
 	strikeLog *os.File
 	disturbed disturbances
+	inFlight  handouts
 	striking  sync.RWMutex // locked for writing by a nemesis that strikes alone
 
 	mu      sync.Mutex
@@ -57,7 +59,8 @@ type world struct {
 func newWorld(settings settings) (*world, error) {
 	w := &world{
 		settings: settings, history: history.New(settings.seed, groupNames()...), strikes: map[string]int{},
-		random: rand.New(rand.NewPCG(settings.seed, 0)),
+		inFlight: handouts{times: map[handout]int{}},
+		random:   rand.New(rand.NewPCG(settings.seed, 0)),
 	}
 	dir := filepath.Join(settings.dir, "redis")
 	err := os.MkdirAll(dir, 0o700)
@@ -79,7 +82,7 @@ func newWorld(settings settings) (*world, error) {
 	if w.proxied, err = stream.Open(stream.Options{URL: "redis://" + w.proxy.Addr()}); err != nil {
 		return w, err
 	}
-	w.fleet, err = startFleet(settings.dir, w.server.Addr(), settings.fleet)
+	w.fleet, err = startFleet(settings.dir, w.server.Addr(), settings.fleet, w.countLeftBehind)
 	return w, err
 }
 
@@ -124,34 +127,40 @@ func run(ctx context.Context, settings settings, out io.Writer) error {
 
 // judge completes the history, writes what it shows to out, and returns what is wrong with it.
 func (w *world) judge(ctx context.Context, out io.Writer) error {
-	mostRepeated, err := w.recordHandlings()
-	err = errors.Join(err, w.recordState(ctx))
+	err := errors.Join(w.recordHandlings(), w.recordState(ctx))
 	report := w.history.Check()
-	fmt.Fprintf(out, "repeats that may be: %d\n%v", mostRepeated, report)
-	return errors.Join(err, report.Sound(mostRepeated))
+	fmt.Fprintf(out, "%v%d handlings were repeated, of %d that were in flight when something was killed or cut off\n",
+		report, report.Repeated(), report.InFlight())
+	return errors.Join(err, report.Sound())
 }
 
 // unfold publishes while nemeses strike.
 func (w *world) unfold(ctx context.Context, lanes [][]nemesis) error {
-	haunted, cancel := context.WithTimeout(ctx, w.settings.during)
-	defer cancel()
 	faults := make([]error, len(lanes)+1)
 	var running sync.WaitGroup
 	for i, lane := range lanes {
 		random := rand.New(rand.NewPCG(w.settings.seed, uint64(i+1)))
 		running.Go(func() {
-			faults[i] = w.haunt(haunted, lane, random)
+			if len(w.settings.strikes) > 0 {
+				faults[i] = w.strikeAll(ctx, scheduled(lane, w.settings.strikes, random), w.settings.during)
+			} else {
+				faults[i] = w.haunt(ctx, lane, random)
+			}
 		})
 	}
-	producer := &producer{clients: []*stream.Client{w.client, w.proxied}, history: w.history, seed: w.settings.seed}
-	running.Go(func() { faults[len(lanes)] = producer.run(ctx, w.settings.events, w.settings.during) })
+	producer := &producer{
+		clients: []*stream.Client{w.client, w.proxied}, history: w.history,
+		seed: w.settings.seed, events: w.settings.events, over: w.settings.during,
+	}
+	running.Go(func() { faults[len(lanes)] = producer.run(ctx) })
 	running.Wait()
 	return errors.Join(faults...)
 }
 
 // printDone writes what was done.
 func (w *world) printDone(out io.Writer, drained time.Duration) {
-	fmt.Fprintf(out, "consumer processes: %d\n", len(w.fleet.all))
+	fmt.Fprintf(out, "consumer processes: %d, of which %d were killed, also by what they handled\n",
+		len(w.fleet.all), w.fleet.killed())
 	for _, name := range slices.Sorted(maps.Keys(w.strikes)) {
 		fmt.Fprintf(out, "%s: %d times\n", name, w.strikes[name])
 	}

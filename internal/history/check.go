@@ -34,40 +34,49 @@ type finding struct {
 	pending   bool
 	acked     bool
 	succeeded bool
-	dead      bool
+	letters   int // dead letters
+	reasoned  bool
+	inFlight  int
 	handlings int
 	repeats   int
 	overlap   bool
-	// unreasoned: its dead letter, or the second one, should not be there.
-	unreasoned bool
 }
 
 func judge(published Publish, known trace, done *handlings) finding {
-	judged := finding{
+	return finding{
 		published: published,
 		pending:   known.pending,
 		acked:     known.acked,
 		succeeded: done.firstSuccess() >= 0,
-		dead:      known.deadLetters > 0,
+		letters:   int(known.deadLetters),
+		reasoned:  known.unreadable || done.unsuccessful(),
+		inFlight:  int(known.inFlight),
 		handlings: len(done.list),
 		repeats:   done.repeats(),
 		overlap:   done.overlap(),
 	}
-	reasoned := known.deadLetters == 1 && !judged.succeeded && (known.unreadable || done.unsuccessful())
-	judged.unreasoned = judged.dead && !reasoned
-	return judged
 }
 
+func (f finding) dead() bool { return f.letters > 0 }
+
 // settled says whether the group brought the event to an end.
-func (f finding) settled() bool { return f.succeeded || f.dead }
+func (f finding) settled() bool { return f.succeeded || f.dead() }
 
 func (f finding) lost() bool {
 	return f.published == Acknowledged && !f.settled() && !f.pending
 }
 
 func (f finding) unexpected() bool {
-	return f.published < Unknown && (f.handlings > 0 || f.dead)
+	return f.published < Unknown && (f.handlings > 0 || f.dead())
 }
+
+func (f finding) duplicated() bool { return f.repeats > f.inFlight }
+
+func (f finding) deadTwice() bool { return f.letters > 1 }
+
+func (f finding) deadHandled() bool { return f.dead() && f.succeeded }
+
+func (f finding) deadUnreasoned() bool { return f.dead() && !f.succeeded && !f.reasoned }
 
 func (f finding) ackedUnhandled() bool {
 	return f.acked && !f.settled()

@@ -23,11 +23,11 @@ func Example() {
 
 	report := run.Check()
 	fmt.Print(report)
-	fmt.Println(report.Sound(0))
+	fmt.Println(report.Sound())
 	// Output:
 	// seed 42
-	// group      published  unknown  recovered  started  handled  dead  repeated  faults
-	// inventory  2          1        0          2        1        0     0         1
+	// group      published  unknown  recovered  started  handled  dead  in flight  repeated  faults
+	// inventory  2          1        0          2        1        0     0          0         1
 	// inventory: lost 1: "order-2"
 	// run with seed 42 is not sound: group "inventory": lost 1: "order-2"
 }

@@ -61,6 +61,7 @@ type group struct {
 type trace struct {
 	last        uint32 // the number of its last operation in the journal; 0 is none
 	deadLetters uint16
+	inFlight    uint16
 	pending     bool
 	acked       bool
 	unreadable  bool // a dead letter's reason is one that is found by decoding
@@ -122,6 +123,17 @@ func (h *History) Acked(group, eventID string) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	h.trace(h.group(group), eventID).acked = true
+}
+
+// InFlight records that a consumer had been handed an event, and Redis had not confirmed that it was acked, when the
+// consumer or Redis was killed or the two were cut off from each other. Each time permits one repeat of the event.
+func (h *History) InFlight(group, eventID string) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	trace := h.trace(h.group(group), eventID)
+	if trace.inFlight < math.MaxUint16 {
+		trace.inFlight++
+	}
 }
 
 // Dead records one dead letter that the group holds at the end, with its `dead_reason`.

@@ -114,6 +114,14 @@ func plants() []plant {
 			again := now + 2 + s.random.Int64N(2)
 			s.handled(group, id, "late", again, again+1, Outcome(1+s.random.IntN(2)))
 		}},
+		{"duplicated", Acknowledged, func(s *script, group, id string) {
+			now := s.tries(group, id, 0)
+			for range 3 {
+				s.handled(group, id, s.consumer(), now, now+2, Succeeded)
+				now += 2 + s.random.Int64N(2)
+			}
+			s.add(func(h *History) { h.InFlight(group, id) })
+		}},
 		{"unexpected", Refused, (*script).sound},
 		{"unexpected", 0, (*script).sound},
 		{"concurrent", Acknowledged, func(s *script, group, id string) {
@@ -128,12 +136,12 @@ func plants() []plant {
 		{"dead without reason", Acknowledged, func(s *script, group, id string) {
 			s.dead(group, id, stream.DeadPermanent)
 		}},
-		{"dead without reason", Acknowledged, func(s *script, group, id string) {
+		{"dead twice", Acknowledged, func(s *script, group, id string) {
 			s.tries(group, id, 1)
 			s.dead(group, id, stream.DeadMaxDeliveries)
 			s.dead(group, id, stream.DeadMaxDeliveries)
 		}},
-		{"dead without reason", Acknowledged, func(s *script, group, id string) {
+		{"dead though handled", Acknowledged, func(s *script, group, id string) {
 			now := s.tries(group, id, 1)
 			s.handled(group, id, s.consumer(), now, now, Succeeded)
 			s.dead(group, id, stream.DeadMaxDeliveries)
