@@ -320,8 +320,8 @@ func TestOpenTLS(t *testing.T) {
 	address := startTLS(t, a, "no")
 	checkPublishes(t, "rediss://"+address+"?tls_ca="+a.file)
 	tests := map[string]struct{ url, words string }{
-		"system's authorities": {"rediss://" + address, "unknown authority"},
-		"a stranger's":         {"rediss://" + address + "?tls_ca=" + stranger.file, "certificate"},
+		"system's authorities": {"rediss://" + address, "unknown authority: name the file of its authority in the URL, as tls_ca"},
+		"a stranger's":         {"rediss://" + address + "?tls_ca=" + stranger.file, ": it is by no authority in the file that tls_ca names"},
 		"another host":         {"rediss://" + address + "?tls_server_name=other.test&tls_ca=" + a.file, "other.test"},
 	}
 	for name, test := range tests {

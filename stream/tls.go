@@ -51,9 +51,22 @@ func dialTLS(ctx context.Context, dial dialFunc, config *tls.Config, network, ad
 	secure := tls.Client(plain, named)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = plain.Close() // the handshake has failed, and its error says why
-		return nil, fmt.Errorf("TLS with %s: %w", address, err)
+		return nil, fmt.Errorf("TLS with %s: %w%s", address, err, authorityHint(err, config))
 	}
 	return secure, nil
+}
+
+// authorityHint says what to do about a certificate of an authority that is not trusted; "" about anything else.
+func authorityHint(err error, config *tls.Config) string {
+	_, isUnknown := errors.AsType[x509.UnknownAuthorityError](err)
+	switch {
+	case !isUnknown:
+		return ""
+	case config.RootCAs == nil:
+		return ": name the file of its authority in the URL, as tls_ca"
+	default:
+		return ": it is by no authority in the file that tls_ca names"
+	}
 }
 
 // tlsConfig reads the files that the TLS parameters name. The system's authorities are trusted where tls_ca names none;
