@@ -1,4 +1,4 @@
-FROM docker.io/library/golang:1.26-bookworm AS build
+FROM docker.io/library/golang:1.26.8-bookworm AS build
 WORKDIR /src
 ENV CGO_ENABLED=0 GOMODCACHE=/cache/modules GOCACHE=/cache/build
 COPY go.mod go.sum ./

@@ -93,15 +93,10 @@ func TestPodsStopInTimeAndRunWithoutRights(t *testing.T) {
 	for _, deployment := range manifests.all("Deployment") {
 		pod := deployment.Spec.Template.Spec
 		container := deployment.container(t)
+		checkRights(t, deployment)
 		for what, holds := range map[string]bool{
 			"grace longer than MILLRACE_SHUTDOWN_GRACE": pod.grace() >= consumers.DefaultGrace+5*time.Second,
-			"a user that is not root":                   pod.SecurityContext.RunAsNonRoot && pod.SecurityContext.RunAsUser == 65532,
-			"a seccomp profile":                         pod.SecurityContext.SeccompProfile.Type == "RuntimeDefault",
-			"no token":                                  isFalse(pod.AutomountServiceAccountToken),
-			"no service links":                          isFalse(pod.EnableServiceLinks),
-			"a read-only root":                          container.SecurityContext.ReadOnlyRootFilesystem,
-			"no new privileges":                         isFalse(container.SecurityContext.AllowPrivilegeEscalation),
-			"no capabilities":                           slices.Equal(container.SecurityContext.Capabilities.Drop, []string{"ALL"}),
+			"the image's user":                          pod.SecurityContext.RunAsUser == imageUser(t),
 			"a rollout that starts before it stops":     deployment.Spec.Strategy.RollingUpdate == rollingUpdate{MaxSurge: 1},
 			"liveness apart from readiness": container.LivenessProbe.HTTPGet == probeTarget{"/livez", "http"} &&
 				container.ReadinessProbe.HTTPGet == probeTarget{"/readyz", "http"},
@@ -113,6 +108,45 @@ func TestPodsStopInTimeAndRunWithoutRights(t *testing.T) {
 		}
 		manifests.one(t, "ServiceAccount", pod.ServiceAccountName)
 	}
+	checkRights(t, manifests.one(t, "StatefulSet", "redis"))
+}
+
+// checkRights tests that a workload's pods may do no more than they must.
+func checkRights(t *testing.T, workload manifest) {
+	t.Helper()
+	pod, container := workload.Spec.Template.Spec, workload.container(t)
+	for what, holds := range map[string]bool{
+		"a user that is not root": pod.SecurityContext.RunAsNonRoot && pod.SecurityContext.RunAsUser > 0,
+		"a seccomp profile":       pod.SecurityContext.SeccompProfile.Type == "RuntimeDefault",
+		"no token":                isFalse(pod.AutomountServiceAccountToken),
+		"no service links":        isFalse(pod.EnableServiceLinks),
+		"a read-only root":        container.SecurityContext.ReadOnlyRootFilesystem,
+		"no new privileges":       isFalse(container.SecurityContext.AllowPrivilegeEscalation),
+		"no capabilities":         slices.Equal(container.SecurityContext.Capabilities.Drop, []string{"ALL"}),
+	} {
+		if !holds {
+			t.Errorf("%s has not: %s", workload.Metadata.Name, what)
+		}
+	}
+}
+
+// imageUser is the number of the user as which the image runs: Kubernetes cannot tell of a name that it is not root.
+func imageUser(t *testing.T) int {
+	t.Helper()
+	dockerfile, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, last, _ := strings.Cut(string(dockerfile), "\nFROM ")
+	user := 0
+	for line := range strings.Lines(last) {
+		if text, isUser := strings.CutPrefix(line, "USER "); isUser {
+			if _, err := fmt.Sscanf(text, "%d:", &user); err != nil {
+				t.Fatalf("Dockerfile: USER %q is no number: %v", text, err)
+			}
+		}
+	}
+	return user
 }
 
 func TestRedisKeepsWhatItAccepted(t *testing.T) {
