@@ -260,6 +260,21 @@ func TestRetryWaitsInThePendingList(t *testing.T) {
 	})
 }
 
+// TestReleaseOfAnEarlierDelivery has a release come to Redis so late that the entry has been with others and is back: what it
+// says is of an earlier delivery, and must not undo the count of those since.
+func TestReleaseOfAnEarlierDelivery(t *testing.T) {
+	onEach(t, func(b bench) {
+		id := b.add()
+		b.read(b.a, 1)
+		b.client.Redis().Do(b.Context(), "XCLAIM", b.client.Keys().Stream(), "g", "a", 0, id.String(), "RETRYCOUNT", 3, "JUSTID")
+		lost, err := b.a.Release(b.Context(), []stream.Release{{ID: id, Deliveries: 1, Tries: 1, Reason: stream.RetryFailed}})
+		if len(lost) != 1 || err != nil {
+			t.Errorf("release: got %v, %v, want that the delivery is lost", lost, err)
+		}
+		b.wantPending(id.String() + " a 3")
+	})
+}
+
 func TestSweepTakesFromTheSilent(t *testing.T) {
 	onEach(t, func(b bench) {
 		first, second := b.add(), b.add()

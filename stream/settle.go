@@ -77,7 +77,7 @@ type Release struct {
 }
 
 // Release moves entries to the consumer Waiting, each with its note of the failed try. It returns those that the consumer
-// did not own any more; nothing was done for them.
+// did not own any more, or owned again after others had them; nothing was done for them.
 func (g *Group) Release(ctx context.Context, releases []Release) (lost []ID, err error) {
 	args := []any{g.name, g.consumer, g.lease.Milliseconds()}
 	for _, release := range releases {

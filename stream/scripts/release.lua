@@ -3,7 +3,8 @@
 -- KEYS 1 the stream, 2 the group's dead letters, 3 the group's hash of notes
 -- ARGV 1 group, 2 consumer, 3 the lease in ms, then for each entry: its ID, the delivery count to leave it with, the delay
 --      in ms, and the note of the failed try: tries, reason, error (reason empty: whatever note there is stays)
--- Reply: the IDs that were not released, since the consumer does not own them any more
+-- Reply: the IDs that were not released, since the consumer does not own them any more, or owns them anew: a release that
+--        was late on its way may find that the entry has been with others and is back, delivered more often than it says
 --
 -- The idle time is set so that the entry becomes claimable when it is due, for whoever looks with XPENDING or claims by
 -- hand; a delay longer than the lease lives in the note's `next` alone.
@@ -14,7 +15,8 @@ local lost = {}
 for i = 4, #ARGV, 6 do
   local id, count, delay = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local tries, reason, message = ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
-  if pending(stream, group, id) ~= consumer then
+  local owner, deliveries = pending(stream, group, id)
+  if owner ~= consumer or deliveries > tonumber(count) + 1 then
     lost[#lost + 1] = id
   else
     local moved = redis.call('XCLAIM', stream, group, 'waiting', 0, id,
