@@ -16,6 +16,7 @@ const (
 	succeeds manner = iota
 	fails
 	failsForGood
+	asksForTime // fails, and says how long to wait
 	panics
 	obeys   // waits for the end of its context, and fails with its cause
 	ignores // does not return before it must be taken for stuck
@@ -27,15 +28,17 @@ type task struct {
 	manner manner
 }
 
-// draw decides about one delivery of an event to a group: most of them succeed at once.
+// task decides about one delivery of an event to a group: most of them succeed at once.
 func (w *world) task(group, eventID string, deliveries int) task {
 	random := w.plan.seed.random("task", group, eventID, deliveries)
 	drawn := task{work: w.work(random)}
 	switch roll := random.Float64() / w.plan.trouble; {
 	case roll < 0.40:
 		drawn.manner = fails
-	case roll < 0.50:
+	case roll < 0.45:
 		drawn.manner = failsForGood
+	case roll < 0.50:
+		drawn.manner = asksForTime
 	case roll < 0.65:
 		drawn.manner = panics
 	case roll < 0.68:
@@ -103,6 +106,8 @@ func (w *world) perform(ctx context.Context, p *process, todo task) error {
 		return errTold
 	case failsForGood:
 		return consumers.Permanent(errTold)
+	case asksForTime:
+		return consumers.RetryAfter(w.askedTime(), errTold)
 	case panics:
 		panic(errTold)
 	case obeys:
@@ -113,6 +118,9 @@ func (w *world) perform(ctx context.Context, p *process, todo task) error {
 		return nil
 	}
 }
+
+// askedTime is how long a handler wants to wait that asks for time: more than a lease, which alone keeps others away.
+func (w *world) askedTime() time.Duration { return 2 * w.plan.lease }
 
 // rest waits, and ends early with the context or the process.
 func rest(ctx context.Context, p *process, pause time.Duration) error {

@@ -123,6 +123,7 @@ func (w *world) handlingsOf(group, event string) []*handling {
 func (w *world) tellHandlings(told *history.History, group string, dead, mayRepeat map[string]bool) {
 	for _, event := range w.published {
 		all := w.handlingsOf(group, event)
+		w.judgeWaits(all)
 		w.excuse(all)
 		for _, each := range all {
 			told.Started(group, event, each.process.name(), each.started)
@@ -140,6 +141,25 @@ func (w *world) tellHandlings(told *history.History, group string, dead, mayRepe
 		}
 		if n := len(all); n > w.plan.maxDeliveries {
 			w.Errorf("group %q: %s was started %d times, want at most %d", group, event, n, w.plan.maxDeliveries)
+		}
+	}
+}
+
+// judgeWaits wants no handling to begin before the time that the one before it has asked for.
+func (w *world) judgeWaits(all []*handling) {
+	for _, each := range all {
+		asked := w.task(each.group, each.eventID, each.deliveries).manner == asksForTime
+		told := each.process.told()
+		wasStopped := !told.IsZero() && !each.ended.Before(told) // its context may have ended before its work
+		if !asked || wasStopped || each.ended.IsZero() || w.wasOutOfReach(each, each.ended.Add(margin)) {
+			continue
+		}
+		early := slices.IndexFunc(all, func(next *handling) bool {
+			return next.started.After(each.ended) && next.started.Sub(each.ended) < w.askedTime()
+		})
+		if early >= 0 {
+			w.Errorf("group %q: %s began again %v after it had asked for %v", each.group, each.eventID,
+				all[early].started.Sub(each.ended), w.askedTime())
 		}
 	}
 }
