@@ -49,8 +49,8 @@ func (g *Group) AckOwned(ctx context.Context, settled []Settled, keep time.Durat
 }
 
 // Renew starts the leases of entries anew, without raising their delivery counts, and shows that the consumer lives. It
-// returns the entries that the consumer does not own any more. At most 100 entries a call keep the server responsive;
-// none is a bare sign of life.
+// returns the entries that the consumer does not own any more: those that were deleted from the stream are among them, as
+// dead letters. At most 100 entries a call keep the server responsive; none is a bare sign of life.
 func (g *Group) Renew(ctx context.Context, ids []ID) (lost []ID, err error) {
 	args := appendIDs([]any{g.name, g.consumer}, ids)
 	keys := append(g.settleKeys(), g.client.keys.Consumers(g.name))
@@ -77,7 +77,9 @@ type Release struct {
 }
 
 // Release moves entries to the consumer Waiting, each with its note of the failed try. It returns those that the consumer
-// did not own any more, or owned again after others had them; nothing was done for them.
+// did not own any more, or owned again after others had them; nothing was done for them. One that was deleted from the
+// stream becomes a dead letter; where Redis refuses to write that, it stays pending as it was, the others are moved, and the
+// error says why.
 func (g *Group) Release(ctx context.Context, releases []Release) (lost []ID, err error) {
 	args := []any{g.name, g.consumer, g.lease.Milliseconds()}
 	for _, release := range releases {

@@ -49,6 +49,12 @@ local function bury(letter)
   redis.call('HDEL', letter.attempts, letter.id)
 end
 
+-- is_there(stream, id) tells whether the stream still holds the entry. It is asked before an XCLAIM, which drops an entry
+-- that is gone from the pending list: where its dead letter is refused then, nothing would be left of it.
+local function is_there(stream, id)
+  return #redis.call('XRANGE', stream, id, id) > 0
+end
+
 -- bury_deleted(letter) gives up an entry that somebody deleted from the stream while it was pending.
 local function bury_deleted(letter)
   letter.fields = nil

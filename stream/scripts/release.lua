@@ -4,31 +4,33 @@
 -- ARGV 1 group, 2 consumer, 3 the lease in ms, then for each entry: its ID, the delivery count to leave it with, the delay
 --      in ms, and the note of the failed try: tries, reason, error (reason empty: whatever note there is stays)
 -- Reply: the IDs that were not released, since the consumer does not own them any more, or owns them anew: a release that
---        was late on its way may find that the entry has been with others and is back, delivered more often than it says
+--        was late on its way may find that the entry has been with others and is back, delivered more often than it says.
+--        Or why the dead letter of an entry that was deleted from the stream was refused, which leaves that one as it was
+--        and the others released
 --
 -- The idle time is set so that the entry becomes claimable when it is due, for whoever looks with XPENDING or claims by
 -- hand; a delay longer than the lease lives in the note's `next` alone.
 
 local stream, group, consumer, lease = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local now = clock()
-local lost = {}
+local lost, refused = {}, nil
 for i = 4, #ARGV, 6 do
   local id, count, delay = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local tries, reason, message = ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local owner, deliveries = pending(stream, group, id)
   if owner ~= consumer or deliveries > tonumber(count) + 1 then
     lost[#lost + 1] = id
+  elseif not is_there(stream, id) then
+    refused = bury_deleted({stream = stream, dead = KEYS[2], attempts = KEYS[3], group = group, id = id,
+      deliveries = tonumber(count), consumer = consumer}) or refused
   else
-    local moved = redis.call('XCLAIM', stream, group, 'waiting', 0, id,
+    redis.call('XCLAIM', stream, group, 'waiting', 0, id,
       'IDLE', whole(math.max(0, lease - delay)), 'RETRYCOUNT', count, 'JUSTID')
-    if #moved == 0 then
-      bury_deleted({stream = stream, dead = KEYS[2], attempts = KEYS[3], group = group, id = id,
-        deliveries = tonumber(count), consumer = consumer})
-    elseif reason ~= '' then
+    if reason ~= '' then
       redis.call('HSET', KEYS[3], id, '{"tries":' .. tries .. ',"reason":' .. cjson.encode(reason) ..
         ',"error":' .. cjson.encode(message) .. ',"consumer":' .. cjson.encode(consumer) ..
         ',"next":' .. whole(now + delay) .. '}')
     end
   end
 end
-return lost
+return refused or lost

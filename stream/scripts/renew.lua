@@ -5,8 +5,8 @@
 -- Reply: the IDs that the consumer does not own any more
 --
 -- The owner is checked first: a bare XCLAIM would take an entry back from whoever claimed it meanwhile. An entry that
--- was deleted from the stream is dead-lettered here, since XCLAIM drops it from the pending list. The sign of life may
--- be refused under a memory limit; the leases go on all the same.
+-- was deleted from the stream is dead-lettered here; where that is refused it stays pending, and its owner's, until a
+-- renewal succeeds. The sign of life may be refused under a memory limit; the leases go on all the same.
 
 local stream, group, consumer = KEYS[1], ARGV[1], ARGV[2]
 local lost = {}
@@ -15,9 +15,10 @@ for i = 3, #ARGV do
   local owner, deliveries = pending(stream, group, id)
   if owner ~= consumer then
     lost[#lost + 1] = id
-  elseif #redis.call('XCLAIM', stream, group, consumer, 0, id, 'RETRYCOUNT', deliveries, 'JUSTID') == 0 then
-    bury_deleted({stream = stream, dead = KEYS[2], attempts = KEYS[3], group = group, id = id,
-      deliveries = deliveries, consumer = consumer})
+  elseif is_there(stream, id) then
+    redis.call('XCLAIM', stream, group, consumer, 0, id, 'RETRYCOUNT', deliveries, 'JUSTID')
+  elseif not bury_deleted({stream = stream, dead = KEYS[2], attempts = KEYS[3], group = group, id = id,
+    deliveries = deliveries, consumer = consumer}) then
     lost[#lost + 1] = id
   end
 end
