@@ -42,6 +42,8 @@ type Sweeper struct {
 	removeFrom  time.Time     // when to look for dead consumers next
 	reachedLast time.Time     // the last page that succeeded
 	interrupted bool          // Redis was out of reach since then
+	clock       time.Time     // of the server at the last page, zero before the first
+	clockRead   time.Time     // when that was read
 }
 
 // NewSweeper returns a Sweeper that is due at once. uptime is how long the server has been up, zero where that is not
@@ -88,13 +90,15 @@ func (s *Sweeper) Sweep(ctx context.Context, room int, alone bool) (Swept, error
 	var all Swept
 	for range sweepPages {
 		started := time.Now()
-		page, err := s.group.Sweep(ctx, s.request(started, room-len(all.Taken), alone && len(all.Taken) == 0))
+		request := s.request(started, room-len(all.Taken), alone && len(all.Taken) == 0)
+		page, err := s.group.Sweep(ctx, request)
 		if err != nil {
 			s.interrupted = true
 			s.pause()
 			return all, err
 		}
 		s.reached(started)
+		s.tell(time.Now(), page.Clock, request.RobBefore)
 		all.Taken = append(all.Taken, page.Taken...)
 		all.Buried = append(all.Buried, page.Buried...)
 		all.Removed = append(all.Removed, page.Removed...)
@@ -122,6 +126,9 @@ func (s *Sweeper) request(now time.Time, room int, alone bool) stream.SweepReque
 		From: s.cursor, Room: room, MaxDeliveries: s.maxDeliveries, Guard: sweepGuard,
 		SuspectAfter: suspectAfter(s.maxDeliveries), Alone: alone, Rob: !s.interrupted && !now.Before(s.robFrom),
 	}
+	if !s.clock.IsZero() {
+		request.RobBefore = s.clock.Add(now.Sub(s.clockRead) + s.group.Lease()/3)
+	}
 	if !now.Before(s.removeFrom) {
 		request.RemoveSilent = 2 * s.group.Lease()
 	}
@@ -136,6 +143,15 @@ func (s *Sweeper) reached(now time.Time) {
 	s.interrupted, s.reachedLast = false, now
 	if !now.Before(s.removeFrom) {
 		s.removeFrom = now.Add(s.group.Lease())
+	}
+}
+
+// tell notes the server's clock at a page. One that is later than it should be says that the page was held up for over a
+// third of a lease, or that the clock was put forward: for a lease owners must have their chance to renew, as after an outage.
+func (s *Sweeper) tell(now, clock, robBefore time.Time) {
+	s.clock, s.clockRead = clock, now
+	if !robBefore.IsZero() && !clock.Before(robBefore) {
+		s.robFrom = now.Add(s.group.Lease())
 	}
 }
 

@@ -263,3 +263,48 @@ func TestNobodyIsRobbedWhileRedisIsYoung(t *testing.T) {
 		}
 	})
 }
+
+// TestNobodyIsRobbedByWhatWasHeldUp has a server whose clock is years away from the sweeper's.
+func TestNobodyIsRobbedByWhatWasHeldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, serverBegan := time.Now(), time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+		var heldUp, jump time.Duration
+		robbed := false
+		group := &sweeping{page: func(request stream.SweepRequest) (stream.Swept, error) {
+			time.Sleep(heldUp)
+			clock := serverBegan.Add(time.Since(began) + jump)
+			robbed = request.Rob && (request.RobBefore.IsZero() || clock.Before(request.RobBefore))
+			return stream.Swept{Clock: clock}, nil
+		}}
+		sweeper := claim.NewSweeper(group, 16, 0)
+		robs := func(hold time.Duration) bool {
+			heldUp = hold
+			if _, err := sweeper.Sweep(t.Context(), 5, false); err != nil {
+				t.Fatal(err)
+			}
+			return robbed
+		}
+		check := func(what string, got, want bool) {
+			t.Helper()
+			if got != want {
+				t.Errorf("%s: robs = %v, want %v", what, got, want)
+			}
+		}
+		check("the first sweep", robs(0), true)
+		time.Sleep(10 * lease)
+		check("long after it", robs(0), true)
+		check("held up for a moment", robs(lease/3-time.Second), true)
+		check("held up for over a third of a lease", robs(lease/3+time.Second), false)
+		check("right after that", robs(0), false)
+		time.Sleep(lease - time.Second)
+		check("within a lease of that", robs(0), false)
+		time.Sleep(time.Second)
+		check("a lease after that", robs(0), true)
+		jump = time.Hour
+		check("the server's clock was put forward", robs(0), false)
+		time.Sleep(lease)
+		check("a lease after that too", robs(0), true)
+		jump = -time.Hour
+		check("the server's clock was put back", robs(0), true)
+	})
+}

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/millrace/millrace/claim"
 	"github.com/millrace/millrace/consumers"
 	"github.com/millrace/millrace/internal/redistest"
 	"github.com/millrace/millrace/stream"
@@ -345,6 +346,39 @@ func TestNobodyIsRobbedAfterARestart(t *testing.T) {
 	if took, want := time.Since(restarted), lease-time.Second; took < want { // the uptime is known to the second
 		t.Errorf("taken over %v after the restart, want at least %v", took, want)
 	}
+}
+
+// TestNobodyIsRobbedByASweepThatRedisHeldUp has Redis answer nobody for longer than a lease, and no command fail of it. The
+// sweep that was sent meanwhile is run before the owner can renew.
+func TestNobodyIsRobbedByASweepThatRedisHeldUp(t *testing.T) {
+	onReal(t, func(b *bench, _ *redistest.Server) {
+		const lease, held = time.Second, 2 * time.Second
+		b.addHandedOver("owner", 0)
+		rival, err := b.client.Group("g", "rival", lease)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sweeper := claim.NewSweeper(rival, 16, 0)
+		sweep := func() int {
+			swept, err := sweeper.Sweep(t.Context(), 1, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(swept.Taken)
+		}
+		sweep()
+		if err := b.client.Redis().Do(t.Context(), "CLIENT", "PAUSE", held.Milliseconds(), "ALL").Err(); err != nil {
+			t.Fatal(err)
+		}
+		if taken := sweep(); taken > 0 { // it returns when the pause is over
+			t.Error("the sweep that was sent during the pause took the entry from its owner, who had no chance to renew")
+		}
+		over := time.Now()
+		b.until("the entry is taken from an owner who never renews", func() bool { return sweep() > 0 })
+		if took := time.Since(over); took < lease*9/10 {
+			t.Errorf("taken over %v after the pause, want at least a lease of %v", took, lease)
+		}
+	})
 }
 
 func TestHandlerThatDoesNotReturnInTime(t *testing.T) {

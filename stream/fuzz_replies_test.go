@@ -183,7 +183,7 @@ func replySeeds() []string {
 	return []string{
 		"*0\r\n", "*-1\r\n", "$-1\r\n", "+OK\r\n", "-ERR no\r\n", "-NOGROUP no\r\n", ":1\r\n", ":-1\r\n", "_\r\n", "%0\r\n",
 		"*1\r\n$3\r\n5-7\r\n", "*1\r\n$1\r\nx\r\n", "*2\r\n$3\r\n5-7\r\n:0\r\n", "*2\r\n*2\r\n+made\r\n$3\r\n5-7\r\n*2\r\n+was\r\n$3\r\n5-7\r\n",
-		"*7\r\n$3\r\n5-7\r\n*1\r\n*4\r\n$3\r\n5-7\r\n:2\r\n$0\r\n\r\n*2\r\n$5\r\nevent\r\n$1\r\nE\r\n*1\r\n*3\r\n$3\r\n5-7\r\n$7\r\ndeleted\r\n:3\r\n:0\r\n*0\r\n$0\r\n\r\n:0\r\n",
+		"*8\r\n$3\r\n5-7\r\n*1\r\n*4\r\n$3\r\n5-7\r\n:2\r\n$0\r\n\r\n*2\r\n$5\r\nevent\r\n$1\r\nE\r\n*1\r\n*3\r\n$3\r\n5-7\r\n$7\r\ndeleted\r\n:3\r\n:0\r\n*0\r\n$0\r\n\r\n:0\r\n:5\r\n",
 		"*3\r\n:0\r\n$3\r\n5-7\r\n:2\r\n", "*3\r\n:0\r\n$3\r\n5-7\r\n:-2\r\n", "*3\r\n$0\r\n\r\n$3\r\n5-7\r\n:0\r\n",
 		"*4\r\n:1\r\n$3\r\n5-7\r\n:0\r\n*1\r\n*4\r\n$1\r\ng\r\n$3\r\n5-7\r\n$1\r\n5\r\n$1\r\n1\r\n",
 		status, status + "|*2\r\n$1\r\nc\r\n$1\r\n5\r\n:3\r\n", status + "|" + entry + pending + note + "|*3\r\n*0\r\n$0\r\n\r\n:1\r\n",

@@ -353,6 +353,29 @@ func TestSweepLeavesSuspectsToWhoeverCanTakeThem(t *testing.T) {
 	})
 }
 
+func TestSweepThatComesTooLateRobsNobody(t *testing.T) {
+	onEach(t, func(b bench) {
+		held, released := b.add(), b.add()
+		b.read(b.a, 2)
+		if _, err := b.a.Release(b.Context(), []stream.Release{{ID: released, Deliveries: 0}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(lease + 20*time.Millisecond) // the lease runs by the server's clock
+		began := time.Now()
+		swept := b.sweep(b.b, func(r *stream.SweepRequest) { r.RobBefore = began.Add(-time.Second) })
+		if !slices.Equal(ids(swept.Taken), []stream.ID{released}) {
+			t.Errorf("too late: took %v, want %v alone, which nobody holds", ids(swept.Taken), released)
+		}
+		if off := swept.Clock.Sub(began).Abs(); off > 10*time.Second {
+			t.Errorf("Clock is %v, %v away from this machine's, which is the server's", swept.Clock, off)
+		}
+		swept = b.sweep(b.b, func(r *stream.SweepRequest) { r.RobBefore = time.Now().Add(time.Minute) })
+		if !slices.Equal(ids(swept.Taken), []stream.ID{held}) {
+			t.Errorf("in time: took %v, want %v", ids(swept.Taken), held)
+		}
+	})
+}
+
 func TestSweepGivesUp(t *testing.T) {
 	onEach(t, func(b bench) {
 		many := []string{"event", "E"}

@@ -16,6 +16,9 @@ type SweepRequest struct {
 	MaxDeliveries int
 	// Rob permits to take from consumers that have been silent for a lease.
 	Rob bool
+	// RobBefore is the time of the server at which Rob ends: a page that comes later was held up, and the renewals of living
+	// owners with it. The zero time is no end.
+	RobBefore time.Time
 	// SuspectAfter makes an orphaned entry a suspect that has been delivered so often; zero is 1.
 	SuspectAfter int
 	// Alone tells that nothing is in hand, so that one suspect may be taken.
@@ -38,6 +41,8 @@ type Swept struct {
 	Suspects int
 	// Removed are the consumers whose names were removed.
 	Removed []string
+	// Clock is the server's time when it looked through the page.
+	Clock time.Time
 	// Refused is why Redis refused a write that could be done without, such as a sign of life under a memory limit; nil
 	// where it refused none.
 	Refused error
@@ -72,7 +77,7 @@ func (g *Group) Sweep(ctx context.Context, request SweepRequest) (Swept, error) 
 	}
 	sent := time.Now()
 	reply, err := g.client.run(ctx, g.client.scripts.sweep, keys, g.name, g.consumer, g.lease.Milliseconds(),
-		request.MaxDeliveries, from, sweepPage, request.Room, sweepBytes, flag(request.Rob), flag(request.Alone),
+		request.MaxDeliveries, from, sweepPage, request.Room, sweepBytes, request.robUntil(), flag(request.Alone),
 		request.RemoveSilent.Milliseconds(), request.Guard.Milliseconds(), max(1, request.SuspectAfter)).Slice()
 	if err != nil {
 		return Swept{}, g.failed("sweep", err)
@@ -84,8 +89,23 @@ func (g *Group) Sweep(ctx context.Context, request SweepRequest) (Swept, error) 
 	return swept, nil
 }
 
+// noEnd is later than any time in milliseconds, and a number that Lua holds.
+const noEnd = 1 << 53
+
+// robUntil is the last argument of the server's clock at which the page may rob, in milliseconds.
+func (r SweepRequest) robUntil() int64 {
+	switch {
+	case !r.Rob:
+		return 0
+	case r.RobBefore.IsZero():
+		return noEnd
+	default:
+		return r.RobBefore.UnixMilli()
+	}
+}
+
 func parseSwept(reply []any, leaseEnds time.Time) (Swept, error) {
-	if len(reply) != 7 {
+	if len(reply) != 8 {
 		return Swept{}, errUnexpectedReply
 	}
 	var swept Swept
@@ -109,6 +129,7 @@ func parseSwept(reply []any, leaseEnds time.Time) (Swept, error) {
 		swept.Refused = errors.New(refused)
 	}
 	swept.Forgotten = replyNumber(reply[6])
+	swept.Clock = timeAt(int64(replyNumber(reply[7])))
 	return swept, nil
 }
 

@@ -3,13 +3,14 @@
 -- KEYS 1 the stream, 2 the group's dead letters, 3 the group's hash of notes, 4 the hash of registered groups,
 --      5 the group's hash of consumers, 6 the guard that says who sweeps
 -- ARGV 1 group, 2 consumer, 3 the lease in ms, 4 max deliveries, 5 the ID to begin at or `-`, 6 how many entries to look at,
---      7 how many to take at most (0: show life, no more), 8 how many bytes to take at most, 9 `1` where silent consumers
---      may be robbed (`0` for one lease after an outage), 10 `1` where nothing else is in hand, so that a suspect may be
---      taken, 11 remove consumers that are empty and silent for longer than this in ms (0: none now), 12 how long the
---      guard stands in ms, 13 how often an orphan has been delivered when it counts as a suspect
+--      7 how many to take at most (0: show life, no more), 8 how many bytes to take at most, 9 until when silent consumers
+--      may be robbed, by the server's clock in ms (`0` for one lease after an outage), 10 `1` where nothing else is in hand,
+--      so that a suspect may be taken, 11 remove consumers that are empty and silent for longer than this in ms (0: none
+--      now), 12 how long the guard stands in ms, 13 how often an orphan has been delivered when it counts as a suspect
 -- Reply: {the ID to go on at, '' at the end of the list; the deliveries taken as {ID, delivery count, note or '', fields};
 --        the dead letters written as {ID, reason, deliveries}; how many suspects were left; the consumers removed; why a
---        write was refused, '' where none was; how many entries the consumer seems to have forgotten}
+--        write was refused, '' where none was; how many entries the consumer seems to have forgotten; the server's clock
+--        in ms}
 --
 -- Due is: under `waiting`, when the note's time has come (at once where there is no note); under any other name, when the
 -- owner has been silent for a lease. What is under the consumer's own name is in its hands and is left alone; where it was
@@ -20,6 +21,9 @@
 -- One consumer sweeps at a time. One that leaves suspects gives the guard up, and does not take it again on the pages that
 -- follow: what it has in hand may keep it for long, and another one may have nothing in hand.
 --
+-- A page that was held up on its way, or by a server that stood still, comes before the renewals that were held up with it.
+-- So there is a time after which it robs nobody.
+--
 -- Under a memory limit Redis refuses what adds data. Signs of life and dead letters are done without then, and reported;
 -- taking over goes on, since work that gets done is what frees memory.
 
@@ -27,10 +31,10 @@ local stream, dead, attempts, groups, consumers, guard = KEYS[1], KEYS[2], KEYS[
 local group, me = ARGV[1], ARGV[2]
 local lease, max_deliveries = tonumber(ARGV[3]), tonumber(ARGV[4])
 local from, page, room, room_bytes = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local may_rob, alone, silent_for = ARGV[9] == '1', ARGV[10] == '1', tonumber(ARGV[11])
-local suspect_after = tonumber(ARGV[13])
+local alone, silent_for, suspect_after = ARGV[10] == '1', tonumber(ARGV[11]), tonumber(ARGV[13])
 
 local now = clock()
+local may_rob = now < tonumber(ARGV[9])
 local taken, buried, suspects, removed, refused, forgotten = {}, {}, 0, {}, '', 0
 
 -- attempt(...) runs a command that may be refused, and keeps the reason.
@@ -122,7 +126,7 @@ end
 
 local function reply(next_id)
   if suspects > 0 then redis.call('DEL', guard) end
-  return {next_id, taken, buried, suspects, removed, refused, forgotten}
+  return {next_id, taken, buried, suspects, removed, refused, forgotten, now}
 end
 
 attempt('HSET', consumers, me, whole(now))
