@@ -245,10 +245,7 @@ func (s *server) connect(options *redis.UniversalOptions) redis.UniversalClient 
 	options.DB = s.database
 	switch s.topology {
 	case cluster:
-		nodes := options.Cluster()
-		// Routing policies would ask every node for COMMAND first, which a narrow ACL refuses.
-		nodes.DisableRoutingPolicies = true
-		return redis.NewClusterClient(nodes)
+		return newClusterClient(options.Cluster())
 	case sentinel:
 		options.MasterName = s.parameters.Get("master")
 		options.SentinelUsername = s.parameters.Get("sentinel_username")

@@ -52,10 +52,9 @@ func (c *Client) masterOf(ctx context.Context, key string) (redis.UniversalClien
 	return servers.MasterForKey(ctx, key)
 }
 
-// learnSlots has the map of the Redis Cluster read again where err says that it is out of date. The next try uses it.
+// learnSlots is slotLearner's work for what is sent to one server of a Redis Cluster, past the hooks of the client of all.
 func (c *Client) learnSlots(ctx context.Context, err error) {
-	servers, ok := c.write.(*redis.ClusterClient)
-	if ok && (redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK")) {
-		servers.ReloadState(ctx)
+	if servers, ok := c.write.(*redis.ClusterClient); ok {
+		slotLearner{servers}.learn(ctx, err)
 	}
 }
