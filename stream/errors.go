@@ -46,7 +46,9 @@ var advices = map[string]string{
 	"OOM":                                 "Redis has no memory left: raise maxmemory or shorten the retention",
 	"MISCONF":                             "Redis cannot write to its disk",
 	"READONLY":                            "this Redis is a replica: connect to the master",
-	"LOADING":                             "Redis is reading its data from disk and will be ready by itself",
+	"NOREPLICAS": "this Redis has fewer replicas than min-replicas-to-write asks for, as after a failover: it takes writes again " +
+		"by itself when they are back",
+	"LOADING": "Redis is reading its data from disk and will be ready by itself",
 }
 
 // isPassing tells whether asking again can help: the link broke, or Redis said that it is not ready.
@@ -57,7 +59,8 @@ func isPassing(err error) bool {
 	}
 	return redis.IsLoadingError(err) || redis.IsReadOnlyError(err) || redis.IsMasterDownError(err) ||
 		redis.IsClusterDownError(err) || redis.IsTryAgainError(err) || redis.IsMaxClientsError(err) ||
-		redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK") || errors.Is(err, redis.ErrPoolTimeout)
+		redis.IsNoReplicasError(err) || redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK") ||
+		errors.Is(err, redis.ErrPoolTimeout)
 }
 
 // IsRefusal tells whether err is an answer of Redis that asking again at once will not change: a missing permission, a key

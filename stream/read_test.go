@@ -157,6 +157,7 @@ func TestReadMeansWhatATypedReplyMeans(t *testing.T) {
 		"-LOADING Redis is loading the dataset in memory\r\n",
 		"-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
 		"-CLUSTERDOWN Hash slot not served\r\n", "-TRYAGAIN Multiple keys request during rehashing of slot\r\n",
+		"-NOREPLICAS Not enough good replicas to write.\r\n",
 		"-ERR max number of clients reached\r\n", "-BUSY Redis is busy running a script.\r\n",
 		"-NOGROUP No such key 'event_stream' or consumer group 'g'\r\n",
 		"-UNBLOCKED the stream key no longer exists\r\n",
