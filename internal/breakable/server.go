@@ -20,6 +20,7 @@ const patience = 20 * time.Second
 // Server is a real redis-server on a loopback port of its own. Its methods are for one goroutine at a time; URL and Addr
 // may be called from any.
 type Server struct {
+	program string
 	args    []string
 	dir     string
 	port    string
@@ -31,7 +32,13 @@ type Server struct {
 // 127.0.0.1 alone, keeps its files in dir and, unless args say otherwise, saves nothing. Whoever starts one ends it with
 // Kill; the kernel does (on Linux) should this process die.
 func StartServer(dir string, args ...string) (*Server, error) {
-	s := &Server{args: args, dir: dir}
+	return StartProgram("redis-server", dir, args...)
+}
+
+// StartProgram is StartServer for another build of redis-server, or a server that takes the same options, such as
+// valkey-server: program is its path, or a name that is looked for in the PATH.
+func StartProgram(program, dir string, args ...string) (*Server, error) {
+	s := &Server{program: program, args: args, dir: dir}
 	var err error
 	for range 5 { // another process may take the free port before the server does
 		if s.port, err = freePort(); err != nil {
@@ -62,11 +69,11 @@ func (s *Server) launch() error {
 	}
 	defer func() { _ = logFile.Close() }() // the server writes by a descriptor of its own
 	args := []string{"--port", s.port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no"}
-	command := exec.Command("redis-server", append(args, s.args...)...) //nolint:noctx // it ends by Kill or Stop
+	command := exec.Command(s.program, append(args, s.args...)...) //nolint:noctx // it ends by Kill or Stop
 	command.Stdout, command.Stderr = logFile, logFile
 	command.SysProcAttr = DieWithParent()
 	if err := command.Start(); err != nil {
-		return fmt.Errorf("start redis-server: %w", err)
+		return fmt.Errorf("start %s: %w", s.program, err)
 	}
 	exited := make(chan struct{})
 	go func() {
