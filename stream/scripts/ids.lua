@@ -13,3 +13,9 @@ local function id_below(a, b)
   if a_ms ~= b_ms then return below(a_ms, b_ms) end
   return below(a_seq, b_seq)
 end
+
+-- id_or_zero(text) is text where it is an ID, else 0-0: a checkpoint that somebody has spoilt by hand counts as none.
+local function id_or_zero(text)
+  if text and string.match(text, '^%d+%-%d+$') then return text end
+  return '0-0'
+end

@@ -49,7 +49,7 @@ if there then
 end
 for _, group in ipairs(redis.call('HKEYS', registered)) do
   if not string.find(group, ':', 1, true) and not exists[group] then
-    local checkpoint = redis.call('HGET', registered, group .. ':checkpoint') or '0-0'
+    local checkpoint = id_or_zero(redis.call('HGET', registered, group .. ':checkpoint'))
     if id_below(last, checkpoint) then checkpoint = '0-0' end
     keep(group, first_after(checkpoint), '1')
   end
