@@ -39,10 +39,12 @@ type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
-// TestSimulation runs seeds and wants no fault in any. A seed fixes the adversary: how many processes, groups and events there are, what
-// strikes the processes and when, and what becomes of the third renewal of process 2 or the second delivery of event 5.
-// It does not fix what Go decides by itself: which goroutine runs first, which case of a select, and the jitter that the
-// code draws. So a seed that failed fails again often, but not always: -count repeats it.
+// TestSimulation runs seeds and wants no fault in any.
+//
+// A seed fixes the adversary: how many processes, groups and events there are, what strikes the processes and when, and what
+// becomes of the third renewal of process 2 or of the second delivery of event 5. It does not fix what Go decides by itself:
+// which goroutine runs first, which case of a select is taken, and the jitter that the code draws. So a seed that failed
+// often fails again, but not always: -count repeats it.
 func TestSimulation(t *testing.T) {
 	seeds := seedsToRun(t)
 	var workers sync.WaitGroup
