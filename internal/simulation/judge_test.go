@@ -35,13 +35,14 @@ func (w *world) judgeRun() {
 			told.Died(process.name(), died)
 		}
 	}
-	mayRepeat := map[string]bool{}
 	for _, group := range w.groups() {
 		dead := w.judgeDead(told, group.Name)
 		w.judgeState(told, group, dead)
-		w.tellHandlings(told, group.Name, dead, mayRepeat)
+		w.tellHandlings(told, group.Name, dead)
 	}
-	w.judgeHistory(told.Check(), mayRepeat)
+	if err := told.Check().Sound(); err != nil {
+		w.Error(err)
+	}
 }
 
 // judgeStops wants every process that was told to stop to have done so in time.
@@ -120,7 +121,7 @@ func (w *world) handlingsOf(group, event string) []*handling {
 
 // tellHandlings tells the history when each handling began and ended, as far as it was the process' own fault: what one
 // did while it was cut off, or after it was given up, it could not know better.
-func (w *world) tellHandlings(told *history.History, group string, dead, mayRepeat map[string]bool) {
+func (w *world) tellHandlings(told *history.History, group string, dead map[string]bool) {
 	for _, event := range w.published {
 		all := w.handlingsOf(group, event)
 		w.judgeWaits(all)
@@ -130,7 +131,11 @@ func (w *world) tellHandlings(told *history.History, group string, dead, mayRepe
 			outcome := history.Failed
 			if each.succeeded {
 				unheard := w.mayBeUnheard(each)
-				mayRepeat[group+" "+event] = mayRepeat[group+" "+event] || unheard
+				if unheard { // it is repeated until something is heard of it: a repeat may fail and be tried again
+					for range all {
+						told.InFlight(group, event)
+					}
+				}
 				if !unheard || !dead[event] { // it may be dead although it succeeded, where nobody could learn of that
 					outcome = history.Succeeded
 				}
@@ -219,19 +224,6 @@ func (w *world) wasOutOfReach(each *handling, at time.Time) bool {
 func (w *world) mayBeUnheard(each *handling) bool {
 	from, to := each.ended.Add(-w.plan.lease-margin), each.ended.Add(margin)
 	return each.givenUp || w.adversary.disturbed(each.process.number, each.group, from, to)
-}
-
-func (w *world) judgeHistory(report history.Report, mayRepeat map[string]bool) {
-	if err := report.Sound(1 << 30); err != nil {
-		w.Error(err)
-	}
-	for _, group := range report.Groups {
-		for _, event := range group.Duplicated {
-			if !mayRepeat[group.Group+" "+event] {
-				w.Errorf("group %q: %s was handled again after a success that the server was told of", group.Group, event)
-			}
-		}
-	}
 }
 
 // consumers lists those of all groups, but for the one that holds what waits.
