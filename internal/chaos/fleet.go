@@ -118,7 +118,7 @@ func (f *fleet) replace(place *place, p *process, err error) {
 	status, _ := p.command.ProcessState.Sys().(syscall.WaitStatus)
 	p.killed = status.Signaled() && status.Signal() == syscall.SIGKILL
 	close(p.exited)
-	if err != nil && !p.killed {
+	if err != nil && !p.killed && !p.neverBegan(status) {
 		f.faults = append(f.faults, fmt.Errorf("consumer %s ended by itself: %w", p.name, err))
 	}
 	if !f.closing {
@@ -139,6 +139,12 @@ func (f *fleet) killed() int {
 		}
 	}
 	return killed
+}
+
+// neverBegan tells whether a process was told to end before it listened for that, which it does before it opens its journal.
+func (p *process) neverBegan(status syscall.WaitStatus) bool {
+	_, err := os.Stat(p.journal)
+	return status.Signaled() && status.Signal() == syscall.SIGTERM && errors.Is(err, os.ErrNotExist)
 }
 
 // size is how many places there are.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -78,5 +79,21 @@ func TestWhatACutOffConsumerCouldNotKnow(t *testing.T) {
 		if _, got := foreseen(done, done.ended, cuts); got != c.want {
 			t.Errorf("%s: foreseen = %v, want %v", c.what, got, c.want)
 		}
+	}
+}
+
+// TestToldToEndBeforeItBegan has a process die of SIGTERM: only one that has not opened its journal may.
+func TestToldToEndBeforeItBegan(t *testing.T) {
+	t.Parallel()
+	terminated, killed := syscall.WaitStatus(syscall.SIGTERM), syscall.WaitStatus(syscall.SIGKILL)
+	p := &process{journal: filepath.Join(t.TempDir(), "journal")}
+	if !p.neverBegan(terminated) || p.neverBegan(killed) || p.neverBegan(0) {
+		t.Error("without a journal: want that it never began where it was terminated, and nowhere else")
+	}
+	if _, err := openJournal(p.journal); err != nil {
+		t.Fatal(err)
+	}
+	if p.neverBegan(terminated) {
+		t.Error("with a journal: want that it began")
 	}
 }

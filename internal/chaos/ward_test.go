@@ -96,12 +96,14 @@ func (w *ward) live(ctx context.Context, name string) (end string, err error) {
 	if <-killed {
 		return endedByMemory, nil
 	}
-	switch status := command.ProcessState; status.ExitCode() {
-	case exitPoisoned:
+	status := command.ProcessState
+	system, _ := status.Sys().(syscall.WaitStatus)
+	switch {
+	case status.ExitCode() == exitPoisoned:
 		return endedByExit, nil
-	case exitUnhealthy:
+	case status.ExitCode() == exitUnhealthy:
 		return endedByProbe, nil
-	case 0:
+	case status.ExitCode() == 0, ctx.Err() != nil && system.Signal() == syscall.SIGTERM: // before it listened for that
 		return endedByUs, nil
 	default:
 		return status.String(), fmt.Errorf("process %d of %s ended by itself: %v", status.Pid(), log.Name(), status)
