@@ -42,6 +42,7 @@ type settings struct {
 	Retention     time.Duration `env:"RETENTION" envDefault:"24h"`
 	MaxEventBytes byteCount     `env:"MAX_EVENT_BYTES" envDefault:"1MiB"`
 	HTTPAddr      string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
+	HTTPToken     string        `env:"HTTP_TOKEN"`
 	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat     string        `env:"LOG_FORMAT"`
 }
@@ -76,6 +77,7 @@ func (s *settings) config() command.Config {
 		Retention:     s.Retention,
 		MaxEventBytes: int(s.MaxEventBytes),
 		HTTPAddr:      s.HTTPAddr,
+		HTTPToken:     s.HTTPToken,
 		LogLevel:      level,
 		LogFormat:     s.LogFormat,
 	}
@@ -210,6 +212,7 @@ func (c *checker) all(s *settings) {
 		c.expect("MAX_EVENT_BYTES", fmt.Errorf("expected 1KiB to 512MiB, got %s", quote(c.values[prefix+"MAX_EVENT_BYTES"])))
 	}
 	c.expect("HTTP_ADDR", checkAddress(s.HTTPAddr, "127.0.0.1:8080"))
+	c.expect("HTTP_TOKEN", checkToken(s.HTTPToken))
 	c.oneOf("LOG_LEVEL", s.LogLevel, "debug", "info", "warn", "error")
 	c.oneOf("LOG_FORMAT", cmp.Or(s.LogFormat, "json"), "console", "json")
 	if c.faults[prefix+"LOG_LEVEL"] != nil {
@@ -271,6 +274,17 @@ func checkConsumer(name string) error {
 	const most = 200
 	if len(name) > most || strings.IndexFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
 		return fmt.Errorf("expected at most %d letters, digits or punctuation without spaces, got %s", most, quote(name))
+	}
+	return nil
+}
+
+// checkToken accepts none, or one that nobody guesses and that can stand in a header. Its error does not show it.
+func checkToken(token string) error {
+	const least, most = 16, 512
+	isPlain := strings.IndexFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+	if token != "" && (!isPlain || len(token) < least || len(token) > most) {
+		return fmt.Errorf("expected %d to %d letters, digits or punctuation without spaces, such as `openssl rand -hex 32` prints",
+			least, most)
 	}
 	return nil
 }

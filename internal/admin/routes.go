@@ -2,9 +2,12 @@ package admin
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -25,10 +28,10 @@ const (
 // routes is the whole of what is served. A path that is not listed answers 404; a method other than GET and HEAD, 405.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", index)
+	mux.Handle("GET /{$}", withToken(s.options.Token, http.HandlerFunc(index)))
 	mux.HandleFunc("GET /livez", s.live)
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /metrics", s.metrics())
+	mux.Handle("GET /metrics", withToken(s.options.Token, s.metrics()))
 	return withHeaders(mux)
 }
 
@@ -38,6 +41,24 @@ func withHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// withToken answers 401 to whoever does not send the token, after the same time whatever was sent; "" lets everybody in.
+func withToken(token string, next http.Handler) http.Handler {
+	if token == "" {
+		return next
+	}
+	want := sha256.Sum256([]byte(token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		got := sha256.Sum256([]byte(sent))
+		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) == 0 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="millrace"`)
+			writeText(w, http.StatusUnauthorized, "Send MILLRACE_HTTP_TOKEN as `Authorization: Bearer ...`.\n")
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

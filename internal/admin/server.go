@@ -33,6 +33,9 @@ const (
 type Options struct {
 	// Addr is where to listen, as host:port; "" is DefaultAddr, port 0 is any free one.
 	Addr string
+	// Token is what a client must send in `Authorization: Bearer ...` for anything but the probes, /livez and /readyz,
+	// which a kubelet asks for without one; "": nobody has to.
+	Token string
 	// Live returns what is wrong with the process itself, where a restart would help; nil: it lives as long as it
 	// answers. It must not wait for anything.
 	Live func() error
@@ -93,6 +96,10 @@ func (s *Server) Listen() error {
 			s.options.Addr, DefaultAddr, err)
 	}
 	s.listener = listener
+	if address, isTCP := listener.Addr().(*net.TCPAddr); isTCP && !address.IP.IsLoopback() && s.options.Token == "" {
+		s.options.Logger.Info("other machines can read the metrics without a token: MILLRACE_HTTP_TOKEN sets one",
+			zap.String("http", s.Addr()))
+	}
 	return nil
 }
 

@@ -51,6 +51,8 @@ type Config struct {
 	MaxEventBytes int
 	// HTTPAddr is where health and metrics are served.
 	HTTPAddr string
+	// HTTPToken is what everything there but the probes asks for, as a bearer token; "" is nothing.
+	HTTPToken string
 	// LogLevel is the least level that is logged.
 	LogLevel zapcore.Level
 	// LogFormat is console or json; "" is console on a terminal and json elsewhere.

@@ -155,8 +155,9 @@ func (s *service) sharesTerminal() bool { return s.feed != nil && isTerminal(s.S
 // listen takes the port for health and metrics. A service that has been told to stop is not ready any more.
 func (s *service) listen(ctx context.Context) error {
 	s.admin = admin.New(admin.Options{
-		Addr: s.config.HTTPAddr,
-		Live: s.set.Live,
+		Addr:  s.config.HTTPAddr,
+		Token: s.config.HTTPToken,
+		Live:  s.set.Live,
 		Ready: func(context.Context) error {
 			if ctx.Err() != nil {
 				return errors.New("stopping")
