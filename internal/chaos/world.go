@@ -33,7 +33,8 @@ type settings struct {
 // destroys tells whether the nemeses are those that lose by nature.
 func (s settings) destroys() bool { return slices.Equal(s.nemeses, []string{destroyMode}) }
 
-// drainWithin is how long the rest of a run may take once everything is whole again.
+// drainWithin is how long the rest of a run may take once everything is whole again, or half the time of the run where that
+// is longer: what dead processes held is started one by one.
 const drainWithin = time.Minute
 
 // world is all that a run consists of.
@@ -115,7 +116,7 @@ func run(ctx context.Context, settings settings, out io.Writer) error {
 		return errors.Join(errors.New("interrupted: nothing was judged"), w.fleet.close(), w.close())
 	}
 	began := time.Now()
-	faults = append(faults, w.drained(ctx, drainWithin))
+	faults = append(faults, w.drained(ctx, max(drainWithin, settings.during/2)))
 	drained := time.Since(began)
 	faults = append(faults, w.fleet.close())
 	w.printDone(out, drained)
