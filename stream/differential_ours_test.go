@@ -194,8 +194,8 @@ func ensureGroups(s *side, d dice) (did, came string) {
 func (s *side) deliveries(deliveries []stream.Delivery) string {
 	lines := make([]string, len(deliveries))
 	for i, delivery := range deliveries {
-		lines[i] = fmt.Sprintf("%s delivered %d times, suspect %t, note %s, %s", s.entries.label(delivery.ID),
-			delivery.Deliveries, delivery.Suspect(), s.text(delivery.Note), s.fieldsText(delivery.Fields))
+		lines[i] = fmt.Sprintf("%s delivered %d times, orphaned %t, note %s, %s", s.entries.label(delivery.ID),
+			delivery.Deliveries, delivery.Orphaned(), s.text(delivery.Note), s.fieldsText(delivery.Fields))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -307,7 +307,7 @@ func sweepPage(s *side, d dice) (did, came string) {
 	}
 	request := stream.SweepRequest{
 		Room: one(d, 0, 1, 2, 10, 10, 10), MaxDeliveries: one(d, 1, 2, 3, 100), Rob: d.chance(85), Alone: d.chance(60),
-		RemoveSilent: one(d, 0, time.Hour, time.Hour), Guard: time.Hour,
+		RemoveSilent: one(d, 0, time.Hour, time.Hour), Guard: time.Hour, SuspectAfter: one(d, 0, 1, 2),
 	}
 	if d.chance(20) {
 		request.From = s.entries.id(d.entry(group))

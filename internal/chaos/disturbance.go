@@ -49,16 +49,18 @@ const cutOff = lease / 2
 
 // foreseen tells whether the consumer could not know, when a handling went on, that it had lost the entry: the handling
 // was running when the consumer was cut off, or began before its lease had run out, and was over as soon as it could learn
-// of the loss. It returns when the cut began. over is when the handling ended, or its process did.
-func foreseen(done handling, over time.Time, cuts []disturbance) (time.Time, bool) {
+// of the loss. It returns when the first such cut began. over is when the handling ended, or its process did.
+func foreseen(done handling, over time.Time, cuts []disturbance) (first time.Time, isForeseen bool) {
 	for _, cut := range cuts {
 		isCutOff := cut.concerns(done.consumer) && cut.to.Sub(cut.from) >= cutOff
 		wasHeld := done.started.Before(cut.from.Add(lease)) && over.After(cut.from)
 		if isCutOff && wasHeld && over.Before(cut.to.Add(catchUp)) {
-			return later(cut.from, done.started), true
+			if from := later(cut.from, done.started); !isForeseen || from.Before(first) {
+				first, isForeseen = from, true
+			}
 		}
 	}
-	return time.Time{}, false
+	return first, isForeseen
 }
 
 func later(a, b time.Time) time.Time {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"syscall"
 	"testing"
-	"time"
 )
 
 func TestParse(t *testing.T) {
@@ -54,31 +53,6 @@ func TestJournalKeepsWhatWasBegun(t *testing.T) {
 	got = nil
 	if err := readJournal(path+"-missing", "c1", tell); len(got) != 0 || err != nil {
 		t.Errorf("readJournal() of a missing file = %+v, %v, want nothing", got, err)
-	}
-}
-
-func TestWhatACutOffConsumerCouldNotKnow(t *testing.T) {
-	t.Parallel()
-	zero := time.Unix(1000, 0)
-	cuts := []disturbance{{consumer: "c0", from: zero, to: zero.Add(2 * lease)}}
-	second := time.Second
-	for _, c := range []struct {
-		what           string
-		consumer       string
-		started, ended time.Duration
-		want           bool
-	}{
-		{"running when it was cut off", "c0", -second, 2*lease + second, true},
-		{"another consumer", "c1", -second, 2*lease + second, false},
-		{"over before", "c0", -2 * second, -second, false},
-		{"over long before", "c0", -10 * second, -9 * second, false},
-		{"begun when its lease had run out", "c0", lease + second, 2 * lease, false},
-		{"going on when it must have known", "c0", -second, 2*lease + catchUp + second, false},
-	} {
-		done := handling{consumer: c.consumer, started: zero.Add(c.started), ended: zero.Add(c.ended)}
-		if _, got := foreseen(done, done.ended, cuts); got != c.want {
-			t.Errorf("%s: foreseen = %v, want %v", c.what, got, c.want)
-		}
 	}
 }
 

@@ -63,33 +63,3 @@ func TestEventNumber(t *testing.T) {
 		}
 	}
 }
-
-func TestWhatACutMayRepeat(t *testing.T) {
-	t.Parallel()
-	zero := time.Unix(1000, 0)
-	const second = time.Second
-	cuts := []disturbance{
-		{consumer: "c0", from: zero, to: zero.Add(2 * lease)},
-		{consumer: "c1", from: zero, to: zero.Add(cutOff - 1)},
-		{consumer: "", from: zero, to: zero.Add(2 * lease)},
-	}
-	for _, c := range []struct {
-		what           string
-		consumer       string
-		started, ended time.Duration
-		want           bool
-	}{
-		{"running when it was cut off", "c0", -second, second, true},
-		{"its ack was under way", "c0", -second, -unacked / 2, true},
-		{"acked before", "c0", -second, -2 * unacked, false},
-		{"begun before it could know", "c0", 2*lease + lease/4, 2*lease + second, true},
-		{"begun when it must have known", "c0", 2*lease + lease/2, 2*lease + second, false},
-		{"cut off for a moment", "c1", -second, second, false},
-		{"Redis was lost to all", "c2", -second, second, false},
-	} {
-		done := handling{consumer: c.consumer, started: zero.Add(c.started), ended: zero.Add(c.ended)}
-		if got := mayRepeat(done, cuts); got != c.want {
-			t.Errorf("%s: mayRepeat = %v, want %v", c.what, got, c.want)
-		}
-	}
-}

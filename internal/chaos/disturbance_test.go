@@ -1,0 +1,75 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestWhatACutOffConsumerCouldNotKnow(t *testing.T) {
+	t.Parallel()
+	zero := time.Unix(1000, 0)
+	cuts := []disturbance{{consumer: "c0", from: zero, to: zero.Add(2 * lease)}}
+	second := time.Second
+	for _, c := range []struct {
+		what           string
+		consumer       string
+		started, ended time.Duration
+		want           bool
+	}{
+		{"running when it was cut off", "c0", -second, 2*lease + second, true},
+		{"another consumer", "c1", -second, 2*lease + second, false},
+		{"over before", "c0", -2 * second, -second, false},
+		{"over long before", "c0", -10 * second, -9 * second, false},
+		{"begun when its lease had run out", "c0", lease + second, 2 * lease, false},
+		{"going on when it must have known", "c0", -second, 2*lease + catchUp + second, false},
+	} {
+		done := handling{consumer: c.consumer, started: zero.Add(c.started), ended: zero.Add(c.ended)}
+		if _, got := foreseen(done, done.ended, cuts); got != c.want {
+			t.Errorf("%s: foreseen = %v, want %v", c.what, got, c.want)
+		}
+	}
+}
+
+// TestTheFirstCutCounts has a consumer paused, and Redis too, for a shorter time within that.
+func TestTheFirstCutCounts(t *testing.T) {
+	t.Parallel()
+	zero := time.Unix(1000, 0)
+	pause := disturbance{consumer: "c0", from: zero, to: zero.Add(2 * lease)}
+	outage := disturbance{from: zero.Add(lease / 2), to: zero.Add(lease/2 + cutOff)}
+	done := handling{consumer: "c0", started: zero.Add(-time.Second), ended: pause.to.Add(time.Millisecond)}
+	for _, cuts := range [][]disturbance{{pause, outage}, {outage, pause}} {
+		if got, isForeseen := foreseen(done, done.ended, cuts); !isForeseen || !got.Equal(zero) {
+			t.Errorf("foreseen with cuts %v = %v, %v, want %v, true", cuts, got, isForeseen, zero)
+		}
+	}
+}
+
+func TestWhatACutMayRepeat(t *testing.T) {
+	t.Parallel()
+	zero := time.Unix(1000, 0)
+	const second = time.Second
+	cuts := []disturbance{
+		{consumer: "c0", from: zero, to: zero.Add(2 * lease)},
+		{consumer: "c1", from: zero, to: zero.Add(cutOff - 1)},
+		{consumer: "", from: zero, to: zero.Add(2 * lease)},
+	}
+	for _, c := range []struct {
+		what           string
+		consumer       string
+		started, ended time.Duration
+		want           bool
+	}{
+		{"running when it was cut off", "c0", -second, second, true},
+		{"its ack was under way", "c0", -second, -unacked / 2, true},
+		{"acked before", "c0", -second, -2 * unacked, false},
+		{"begun before it could know", "c0", 2*lease + lease/4, 2*lease + second, true},
+		{"begun when it must have known", "c0", 2*lease + lease/2, 2*lease + second, false},
+		{"cut off for a moment", "c1", -second, second, false},
+		{"Redis was lost to all", "c2", -second, second, false},
+	} {
+		done := handling{consumer: c.consumer, started: zero.Add(c.started), ended: zero.Add(c.ended)}
+		if got := mayRepeat(done, cuts); got != c.want {
+			t.Errorf("%s: mayRepeat = %v, want %v", c.what, got, c.want)
+		}
+	}
+}
