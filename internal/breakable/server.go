@@ -1,5 +1,5 @@
-// Package breakable is a real redis-server and a network that break on demand, for the tests and for the program that
-// proves that nothing is lost.
+// Package breakable is real Redis servers and a network that break on demand, for the tests and for the programs that
+// prove that nothing is lost and measure what a failover loses.
 package breakable
 
 import (
@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -21,7 +23,8 @@ const patience = 20 * time.Second
 // may be called from any.
 type Server struct {
 	program string
-	args    []string
+	args    []string // all but the port
+	ready   string   // what its log says when it is up
 	dir     string
 	port    string
 	command *exec.Cmd
@@ -38,7 +41,23 @@ func StartServer(dir string, args ...string) (*Server, error) {
 // StartProgram is StartServer for another build of redis-server, or a server that takes the same options, such as
 // valkey-server: program is its path, or a name that is looked for in the PATH.
 func StartProgram(program, dir string, args ...string) (*Server, error) {
-	s := &Server{program: program, args: args, dir: dir}
+	stock := []string{"--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no"}
+	return start(&Server{program: program, args: append(stock, args...), ready: "Ready to accept connections", dir: dir})
+}
+
+// StartSentinel runs a redis-server as a sentinel that is told these directives, such as "sentinel monitor shop 127.0.0.1
+// 6379 2", and returns when it answers. It writes them and what it learns to a file in dir. Whoever starts one ends it with
+// Kill, as a Server.
+func StartSentinel(dir string, directives ...string) (*Server, error) {
+	file := filepath.Join(dir, "sentinel.conf")
+	if err := os.WriteFile(file, []byte(strings.Join(directives, "\n")+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("write a sentinel's configuration: %w", err)
+	}
+	args := []string{file, "--sentinel", "--bind", "127.0.0.1", "--dir", dir}
+	return start(&Server{program: "redis-server", args: args, ready: "+monitor master", dir: dir})
+}
+
+func start(s *Server) (*Server, error) {
 	var err error
 	for range 5 { // another process may take the free port before the server does
 		if s.port, err = freePort(); err != nil {
@@ -67,9 +86,8 @@ func (s *Server) launch() error {
 	if err != nil {
 		return fmt.Errorf("create the server's log: %w", err)
 	}
-	defer func() { _ = logFile.Close() }() // the server writes by a descriptor of its own
-	args := []string{"--port", s.port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no"}
-	command := exec.Command(s.program, append(args, s.args...)...) //nolint:noctx // it ends by Kill or Stop
+	defer func() { _ = logFile.Close() }()                                                // the server writes by a descriptor of its own
+	command := exec.Command(s.program, append(slices.Clone(s.args), "--port", s.port)...) //nolint:noctx // see Kill and Stop
 	command.Stdout, command.Stderr = logFile, logFile
 	command.SysProcAttr = DieWithParent()
 	if err := command.Start(); err != nil {
@@ -91,7 +109,7 @@ func (s *Server) awaitReady() error {
 	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		written, _ := os.ReadFile(s.logPath())
-		if bytes.Contains(written, []byte("Ready to accept connections")) && s.answers() {
+		if bytes.Contains(written, []byte(s.ready)) && s.answers() {
 			return nil
 		}
 		select {
