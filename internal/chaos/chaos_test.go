@@ -13,7 +13,7 @@ import (
 
 // TestMain lets the test's binary be the consumer processes too.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == roleConsumer {
+	if isRole(os.Args[1:]) {
 		os.Exit(start(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	silenceLibrary()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,11 @@ import (
 
 // roleConsumer is the argument that makes this program a consumer process; the next one is its consumerSpec.
 const roleConsumer = "consumer"
+
+// roles are what this program can be beside the run itself.
+func roles() map[string]func(ctx context.Context, spec string) error {
+	return map[string]func(context.Context, string) error{roleConsumer: consume, roleWitness: bear}
+}
 
 // stopWithin is how long a process may take after SIGTERM: its grace and what its last settlements take, also where
 // Redis does not answer.
@@ -41,6 +47,7 @@ type place struct {
 type fleet struct {
 	dir     string
 	ended   func(process string) error // called after the end of each, with its name
+	role    string                     // of its processes
 	running sync.WaitGroup
 
 	mu      sync.Mutex
@@ -50,9 +57,9 @@ type fleet struct {
 	faults  []error
 }
 
-// startFleet starts a process in each place, against the server at target. ended is called when one has ended.
-func startFleet(dir, target string, size int, ended func(process string) error) (*fleet, error) {
-	f := &fleet{dir: dir, ended: ended}
+// startFleet starts a process of that role in each place, against the server at target. ended is called when one has ended.
+func startFleet(dir, role, target string, size int, ended func(process string) error) (*fleet, error) {
+	f := &fleet{dir: dir, role: role, ended: ended}
 	for range size {
 		proxy, err := breakable.StartProxy(target)
 		if err != nil {
@@ -86,7 +93,7 @@ func (f *fleet) start(place *place) error {
 	if err != nil {
 		return fmt.Errorf("create a consumer's log: %w", err)
 	}
-	p.command = exec.Command(binary, roleConsumer, string(spec)) //nolint:noctx // close ends it
+	p.command = exec.Command(binary, f.role, string(spec)) //nolint:noctx // close ends it
 	p.command.Stdout, p.command.Stderr = log, log
 	p.command.SysProcAttr = breakable.DieWithParent()
 	err = p.command.Start()

@@ -3,6 +3,7 @@
 //
 //	go run ./internal/chaos -seed 7 -for 2m
 //	go run ./internal/chaos -seed 7 -for 9m -events 1000000 -nemeses kill=200,redis=20
+//	go run ./internal/chaos -trial pauses
 //
 // The seed gives the order of the nemeses and the tasks of the events; the times at which things happen are the machine's
 // own. It exits with 0 where the run was sound, 1 where not, and 2 where it was called wrongly.
@@ -30,8 +31,8 @@ func start(args []string, out, errorOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	silenceLibrary()
-	if len(args) == 2 && args[0] == roleConsumer {
-		if err := consume(ctx, args[1]); err != nil {
+	if isRole(args) {
+		if err := roles()[args[0]](ctx, args[1]); err != nil {
 			fmt.Fprintln(errorOut, err)
 			return 1
 		}
@@ -49,8 +50,11 @@ func start(args []string, out, errorOut io.Writer) int {
 	return 0
 }
 
+// isRole tells whether the program was started by a run, as one of its processes.
+func isRole(args []string) bool { return len(args) == 2 && roles()[args[0]] != nil }
+
 func parse(args []string, errorOut io.Writer) (settings, error) {
-	var told settings
+	told := settings{slack: writingDown}
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	flags.SetOutput(errorOut)
 	flags.Uint64Var(&told.seed, "seed", rand.Uint64N(1_000_000), "what repeats a run; drawn where it is not given")
@@ -61,6 +65,8 @@ func parse(args []string, errorOut io.Writer) (settings, error) {
 	flags.DurationVar(&told.pause, "pause", 2*time.Second, "how long at most, and a fifth of it, until the next nemesis strikes")
 	names := flags.String("nemeses", "", "which of "+strings.Join(nemesisNames(), ",")+", each with how often it strikes "+
 		"(kill=20,redis=2) or none with that; empty is all, "+destroyMode+" is what loses by nature")
+	flags.StringVar(&told.trial, "trial", "", "in place of all else, show one thing that is promised: "+strings.Join(trialNames(), ", "))
+	flags.IntVar(&told.size, "size", 0, "how many pauses, restarts or faults, or seconds, a trial takes; 0 is what is to be shown")
 	if err := flags.Parse(args); err != nil {
 		return told, err
 	}
@@ -73,6 +79,10 @@ func parse(args []string, errorOut io.Writer) (settings, error) {
 	}
 	if err != nil || told.during <= 0 || told.fleet < 1 || told.events < 1 || told.pause <= 0 || flags.NArg() > 0 {
 		fmt.Fprintln(errorOut, "expected a time, at least one event and one consumer, a pause, no arguments and known nemeses:", err)
+		return told, flag.ErrHelp
+	}
+	if told.size < 0 || told.trial != "" && trialNamed(told.trial) == nil {
+		fmt.Fprintf(errorOut, "expected a size of zero or more, and of the trials one of %s\n", strings.Join(trialNames(), ", "))
 		return told, flag.ErrHelp
 	}
 	return told, nil
@@ -94,7 +104,12 @@ func runIn(ctx context.Context, settings settings, out io.Writer) error {
 		return fmt.Errorf("make a directory: %w", err)
 	}
 	settings.dir = dir
-	if err := run(ctx, settings, out); err != nil {
+	if tried := trialNamed(settings.trial); tried != nil {
+		err = runTrial(ctx, tried, settings, out)
+	} else {
+		err = run(ctx, settings, out)
+	}
+	if err != nil {
 		return fmt.Errorf("seed %d, files in %s: %w", settings.seed, dir, err)
 	}
 	return os.RemoveAll(dir)

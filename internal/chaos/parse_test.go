@@ -24,6 +24,7 @@ func TestParse(t *testing.T) {
 	for _, wrong := range []string{
 		"-nemeses=kil", "-consumers=0", "-events=-1", "more", "-nemeses=kill,destroy", "-for=0s",
 		"-nemeses=kill=2,redis", "-nemeses=kill=0", "-nemeses=kill=many", "-nemeses=kil=2", "-nemeses=kill=2,kill=3",
+		"-trial=kil", "-size=-1",
 	} {
 		if got, err := parse([]string{wrong}, &errorOut); err == nil {
 			t.Errorf("parse(%q) = %+v, want an error", wrong, got)

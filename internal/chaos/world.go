@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,10 @@ type settings struct {
 	nemeses []string
 	strikes map[string]int // how often each nemesis strikes; empty is as often as there is time
 	dir     string         // where Redis and the processes write
+	role    string         // of the consumer processes; empty is roleConsumer
+	trial   string         // its name; empty is a run of nemeses
+	size    int            // of a trial; zero is what is to be shown
+	slack   time.Duration  // how much later than promised a trial lets a busy machine be
 }
 
 // destroys tells whether the nemeses are those that lose by nature.
@@ -83,7 +88,8 @@ func newWorld(settings settings) (*world, error) {
 	if w.proxied, err = stream.Open(stream.Options{URL: "redis://" + w.proxy.Addr()}); err != nil {
 		return w, err
 	}
-	w.fleet, err = startFleet(settings.dir, w.server.Addr(), settings.fleet, w.countLeftBehind)
+	role := cmp.Or(settings.role, roleConsumer)
+	w.fleet, err = startFleet(settings.dir, role, w.server.Addr(), settings.fleet, w.countLeftBehind)
 	return w, err
 }
 
