@@ -24,16 +24,21 @@ type bench struct {
 func onEach(t *testing.T, run func(b bench)) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, url string) {
-		client, err := stream.Open(stream.Options{URL: url})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = client.Close() })
-		b := bench{T: t, client: client}
-		b.ensure(stream.Start{}, false)
-		b.a, b.b = b.group("a"), b.group("b")
-		run(b)
+		run(newBench(t, url))
 	})
+}
+
+func newBench(t *testing.T, url string) bench {
+	t.Helper()
+	client, err := stream.Open(stream.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	b := bench{T: t, client: client}
+	b.ensure(stream.Start{}, false)
+	b.a, b.b = b.group("a"), b.group("b")
+	return b
 }
 
 func (b bench) ensure(start stream.Start, seen bool) stream.Ensured {

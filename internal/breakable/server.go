@@ -22,27 +22,42 @@ const patience = 20 * time.Second
 // Server is a real redis-server on a loopback port of its own. Its methods are for one goroutine at a time; URL and Addr
 // may be called from any.
 type Server struct {
-	program string
-	args    []string // all but the port
-	ready   string   // what its log says when it is up
-	dir     string
-	port    string
-	command *exec.Cmd
-	exited  chan struct{} // closed when the process has ended and has been waited for
+	program     string
+	args        []string // all but the port
+	environment []string // beyond this process' own
+	ready       string   // what its log says when it is up
+	dir         string
+	port        string
+	command     *exec.Cmd
+	exited      chan struct{} // closed when the process has ended and has been waited for
 }
 
 // StartServer runs a redis-server with args added to its command line and returns when it answers. It listens on
 // 127.0.0.1 alone, keeps its files in dir and, unless args say otherwise, saves nothing. Whoever starts one ends it with
 // Kill; the kernel does (on Linux) should this process die.
 func StartServer(dir string, args ...string) (*Server, error) {
-	return StartProgram("redis-server", dir, args...)
+	return StartServerIn(nil, dir, args...)
+}
+
+// StartServerIn is StartServer with variables ("NAME=value") added to the server's environment.
+func StartServerIn(environment []string, dir string, args ...string) (*Server, error) {
+	return start(&Server{
+		program: "redis-server", args: append(stock(dir), args...), environment: environment, ready: serverReady, dir: dir,
+	})
 }
 
 // StartProgram is StartServer for another build of redis-server, or a server that takes the same options, such as
 // valkey-server: program is its path, or a name that is looked for in the PATH.
 func StartProgram(program, dir string, args ...string) (*Server, error) {
-	stock := []string{"--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no"}
-	return start(&Server{program: program, args: append(stock, args...), ready: "Ready to accept connections", dir: dir})
+	return start(&Server{program: program, args: append(stock(dir), args...), ready: serverReady, dir: dir})
+}
+
+// serverReady is what a server writes when it is up.
+const serverReady = "Ready to accept connections"
+
+// stock are the options of every server, but for a sentinel.
+func stock(dir string) []string {
+	return []string{"--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no"}
 }
 
 // StartSentinel runs a redis-server as a sentinel that is told these directives, such as "sentinel monitor shop 127.0.0.1
@@ -88,6 +103,7 @@ func (s *Server) launch() error {
 	}
 	defer func() { _ = logFile.Close() }()                                                // the server writes by a descriptor of its own
 	command := exec.Command(s.program, append(slices.Clone(s.args), "--port", s.port)...) //nolint:noctx // see Kill and Stop
+	command.Env = append(command.Environ(), s.environment...)
 	command.Stdout, command.Stderr = logFile, logFile
 	command.SysProcAttr = DieWithParent()
 	if err := command.Start(); err != nil {
@@ -139,6 +155,16 @@ func (s *Server) answers() bool {
 	reply := make([]byte, 64)
 	n, _ := connection.Read(reply)
 	return bytes.HasPrefix(reply[:n], []byte("+PONG")) || bytes.HasPrefix(reply[:n], []byte("-NOAUTH"))
+}
+
+// Running tells whether the server's process has not ended.
+func (s *Server) Running() bool {
+	select {
+	case <-s.exited:
+		return false
+	default:
+		return true
+	}
 }
 
 // Port is the server's port. It stays the same through Restart.

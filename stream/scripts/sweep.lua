@@ -24,6 +24,11 @@
 -- A page that was held up on its way, or by a server that stood still, comes before the renewals that were held up with it.
 -- So there is a time after which it robs nobody.
 --
+-- A clock that was set ahead makes all of that due at once. One that was set back by more than a lease would leave it alone
+-- until the time has come again that it showed before. So what was delivered in the future, as Redis sees it now, waits no
+-- longer if it waited for a retry, and has its owner's silence counted from now on if it has one; and the guard of a
+-- consumer that showed life in the future, or not for a lease, guards nothing.
+--
 -- Under a memory limit Redis refuses what adds data. Signs of life and dead letters are done without then, and reported;
 -- taking over goes on, since work that gets done is what frees memory.
 
@@ -64,10 +69,23 @@ local function checkpoint()
   end
 end
 
+-- sweeps(name) tells whether the holder of the guard may be sweeping.
+local function sweeps(name)
+  local life = tonumber(redis.pcall('HGET', consumers, name))
+  return life and life <= now + lease and life > now - lease
+end
+
 -- remove_silent() removes the names that nothing is pending under and that showed no life for silent_for.
 local function remove_silent()
   local seen, lives = {}, redis.call('HGETALL', consumers)
-  for i = 1, #lives, 2 do seen[lives[i]] = tonumber(lives[i + 1]) or 0 end
+  for i = 1, #lives, 2 do
+    local life = tonumber(lives[i + 1]) or 0
+    if life > now + lease then
+      life = now
+      attempt('HSET', consumers, lives[i], whole(now))
+    end
+    seen[lives[i]] = life
+  end
   for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
     local name = info[2]
     if not seen[name] and name ~= 'waiting' then
@@ -101,6 +119,12 @@ local function is_due(owner, idle, note)
   return may_rob and owner ~= me and idle >= lease
 end
 
+-- is_ahead(id, idle) tells whether an entry was delivered or renewed more than a lease after now. Its idle time does not
+-- tell: Redis lets none be below zero, except when it compares them.
+local function is_ahead(id, idle)
+  return idle == 0 and #redis.call('XPENDING', stream, group, 'IDLE', whole(-lease), id, id, 1) == 0
+end
+
 -- exhausted(letter, note) gives up an entry that has been delivered as often as it may be, before any handler runs.
 local function exhausted(letter, note)
   letter.reason = 'max_deliveries'
@@ -124,6 +148,15 @@ local function give_up(letter, note)
   end
 end
 
+-- count_silence(id, owner, deliveries) has an entry's idle time begin now.
+local function count_silence(id, owner, deliveries)
+  if is_there(stream, id) then
+    redis.call('XCLAIM', stream, group, owner, 0, id, 'RETRYCOUNT', deliveries, 'JUSTID')
+  else
+    give_up({stream = stream, dead = dead, attempts = attempts, group = group, id = id, deliveries = deliveries, consumer = owner})
+  end
+end
+
 local function reply(next_id)
   if suspects > 0 then redis.call('DEL', guard) end
   return {next_id, taken, buried, suspects, removed, refused, forgotten, now}
@@ -132,7 +165,7 @@ end
 attempt('HSET', consumers, me, whole(now))
 if room == 0 then return reply('') end
 local sweeper = redis.call('GET', guard)
-if sweeper and sweeper ~= me then return reply('') end
+if sweeper and sweeper ~= me and sweeps(sweeper) then return reply('') end
 if sweeper or from == '-' then attempt('SET', guard, me, 'PX', ARGV[12]) end
 
 if from == '-' then
@@ -154,7 +187,12 @@ for i = 1, #found do
   local id, owner, idle, deliveries = found[i][1], found[i][2], found[i][3], found[i][4]
   local note = note_of(notes[i])
   if owner == me and idle >= lease then forgotten = forgotten + 1 end
-  if is_due(owner, idle, note) then
+  local due = is_due(owner, idle, note)
+  if not due and owner ~= me and is_ahead(id, idle) then
+    due = owner == 'waiting'
+    if not due then count_silence(id, owner, deliveries) end
+  end
+  if due then
     local entry = redis.call('XRANGE', stream, id, id)
     local letter = {stream = stream, dead = dead, attempts = attempts, group = group, id = id, deliveries = deliveries,
       consumer = owner == 'waiting' and note and note.consumer or owner, fields = entry[1] and entry[1][2]}
