@@ -85,6 +85,22 @@ func TestEachNemesisAlone(t *testing.T) {
 	running.Wait()
 }
 
+func TestOnDemand(t *testing.T) {
+	t.Parallel()
+	skipWhereShort(t)
+	for _, each := range onDemand() {
+		t.Run(each.name(), func(t *testing.T) {
+			t.Parallel()
+			if missing := each.missing(t.TempDir()); missing != "" {
+				t.Skip(missing)
+			}
+			if printed := runShort(t, 5, 10*time.Second, each.name()); !strings.Contains(printed, "\n"+each.name()+": ") {
+				t.Errorf("nemesis %q did not strike:\n%s", each.name(), printed)
+			}
+		})
+	}
+}
+
 func TestReadingResumesAfterDestruction(t *testing.T) {
 	t.Parallel()
 	skipWhereShort(t)

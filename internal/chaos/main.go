@@ -64,7 +64,8 @@ func parse(args []string, errorOut io.Writer) (settings, error) {
 	flags.IntVar(&told.fleet, "consumers", 3, "how many consumer processes run at a time")
 	flags.DurationVar(&told.pause, "pause", 2*time.Second, "how long at most, and a fifth of it, until the next nemesis strikes")
 	names := flags.String("nemeses", "", "which of "+strings.Join(nemesisNames(), ",")+", each with how often it strikes "+
-		"(kill=20,redis=2) or none with that; empty is all, "+destroyMode+" is what loses by nature")
+		"(kill=20,redis=2) or none with that; empty is all, "+strings.Join(demandedNames(), " and ")+
+		" strike only where they are named, "+destroyMode+" is what loses by nature")
 	flags.StringVar(&told.trial, "trial", "", "in place of all else, show one thing that is promised: "+strings.Join(trialNames(), ", "))
 	flags.IntVar(&told.size, "size", 0, "how many pauses, restarts or faults, or seconds, a trial takes; 0 is what is to be shown")
 	if err := flags.Parse(args); err != nil {

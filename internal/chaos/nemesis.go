@@ -27,7 +27,7 @@ func lanes() [][]nemesis {
 }
 
 // alone are the names of what strikes only while nothing else does.
-func alone() []string { return []string{"replica"} }
+func alone() []string { return []string{"replica", "disk"} }
 
 // destroyMode is the word for all destroyers.
 const destroyMode = "destroy"
@@ -41,7 +41,10 @@ func chosen(names []string) ([][]nemesis, error) {
 		return [][]nemesis{destroyers()}, nil
 	}
 	var picked [][]nemesis
-	found := 0
+	found := len(demanded(names))
+	for _, each := range demanded(names) {
+		picked = append(picked, []nemesis{each})
+	}
 	for _, lane := range lanes() {
 		lane = slices.DeleteFunc(lane, func(each nemesis) bool { return !slices.Contains(names, each.name()) })
 		if found += len(lane); len(lane) > 0 {
@@ -50,7 +53,7 @@ func chosen(names []string) ([][]nemesis, error) {
 	}
 	if found < len(names) {
 		return nil, fmt.Errorf("nemeses %s: expected %s alone, or some of %s", strings.Join(names, ","), destroyMode,
-			strings.Join(nemesisNames(), ", "))
+			strings.Join(append(nemesisNames(), demandedNames()...), ", "))
 	}
 	return picked, nil
 }
@@ -61,6 +64,15 @@ func nemesisNames() []string {
 		for _, each := range lane {
 			names = append(names, each.name())
 		}
+	}
+	return names
+}
+
+// demandedNames are the names of those that strike only where they are named.
+func demandedNames() []string {
+	var names []string
+	for _, each := range onDemand() {
+		names = append(names, each.name())
 	}
 	return names
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -29,6 +31,31 @@ func TestParse(t *testing.T) {
 		if got, err := parse([]string{wrong}, &errorOut); err == nil {
 			t.Errorf("parse(%q) = %+v, want an error", wrong, got)
 		}
+	}
+}
+
+func TestNemesesOnDemand(t *testing.T) {
+	t.Parallel()
+	lanes, err := chosen([]string{"clock", "disk", "kill"})
+	if err != nil || len(lanes) != 3 {
+		t.Errorf("chosen() = %v, %v, want three lanes", lanes, err)
+	}
+	for _, name := range demandedNames() {
+		if slices.Contains(nemesisNames(), name) {
+			t.Errorf("%s strikes unasked", name)
+		}
+	}
+	noPlace := filepath.Join(t.TempDir(), "missing") // nothing can be set up there
+	if err := os.WriteFile(noPlace, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var printed bytes.Buffer
+	left, err := possible([]string{"clock", "kill", "disk"}, noPlace, &printed)
+	if err != nil || !slices.Equal(left, []string{"kill"}) || strings.Count(printed.String(), ": skipped: ") != 2 {
+		t.Errorf("possible() = %v, %v, want kill alone; printed:\n%s", left, err, printed.String())
+	}
+	if left, err := possible([]string{"disk"}, noPlace, &printed); err == nil {
+		t.Errorf("possible() = %v, want an error, since nothing is left", left)
 	}
 }
 

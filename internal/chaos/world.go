@@ -44,17 +44,20 @@ const drainWithin = time.Minute
 
 // world is all that a run consists of.
 type world struct {
-	settings  settings
-	server    *breakable.Server
-	proxy     *breakable.Proxy // of one of the producer's clients
-	client    *stream.Client   // straight to Redis
-	proxied   *stream.Client
-	fleet     *fleet
-	history   *history.History
-	strikeLog *os.File
-	disturbed disturbances
-	inFlight  handouts
-	striking  sync.RWMutex // locked for writing by a nemesis that strikes alone
+	settings    settings
+	server      *breakable.Server
+	proxy       *breakable.Proxy // of one of the producer's clients
+	client      *stream.Client   // straight to Redis
+	proxied     *stream.Client
+	fleet       *fleet
+	history     *history.History
+	strikeLog   *os.File
+	disturbed   disturbances
+	inFlight    handouts
+	striking    sync.RWMutex     // locked for writing by a nemesis that strikes alone
+	environment []string         // of Redis, beside this program's
+	undo        []func() error   // what must be undone when Redis has ended
+	clock       *breakable.Clock // of Redis, where it is to jump
 
 	mu      sync.Mutex
 	random  *rand.Rand
@@ -68,15 +71,19 @@ func newWorld(settings settings) (*world, error) {
 		inFlight: handouts{times: map[handout]int{}},
 		random:   rand.New(rand.NewPCG(settings.seed, 0)),
 	}
-	dir := filepath.Join(settings.dir, "redis")
-	err := os.MkdirAll(dir, 0o700)
+	err := os.MkdirAll(w.redisDir(), 0o700)
 	if err != nil {
 		return w, fmt.Errorf("make a directory for Redis: %w", err)
 	}
 	if w.strikeLog, err = os.Create(filepath.Join(settings.dir, "strikes.log")); err != nil {
 		return w, fmt.Errorf("create the log of what struck: %w", err)
 	}
-	if w.server, err = breakable.StartServer(dir, "--appendonly", "yes", "--appendfsync", "always"); err != nil {
+	for _, each := range demanded(settings.nemeses) {
+		if err = each.prepare(w); err != nil {
+			return w, err
+		}
+	}
+	if w.server, err = breakable.StartServerIn(w.environment, w.redisDir(), "--appendonly", "yes", "--appendfsync", "always"); err != nil {
 		return w, err
 	}
 	if w.proxy, err = breakable.StartProxy(w.server.Addr()); err != nil {
@@ -92,6 +99,8 @@ func newWorld(settings settings) (*world, error) {
 	w.fleet, err = startFleet(settings.dir, role, w.server.Addr(), settings.fleet, w.countLeftBehind)
 	return w, err
 }
+
+func (w *world) redisDir() string { return filepath.Join(w.settings.dir, "redis") }
 
 // draw returns a number below n, in the order that the seed gives.
 func (w *world) draw(n int) int {
@@ -109,6 +118,10 @@ func (w *world) count(strike string) {
 // run is a whole run: it returns nil where the run was sound, and writes to out what was done and found.
 func run(ctx context.Context, settings settings, out io.Writer) error {
 	fmt.Fprintf(out, "seed %d, %d events over %v, files in %s\n", settings.seed, settings.events, settings.during, settings.dir)
+	var err error
+	if settings.nemeses, err = possible(settings.nemeses, settings.dir, out); err != nil {
+		return err
+	}
 	lanes, err := chosen(settings.nemeses)
 	if err != nil {
 		return err
@@ -191,6 +204,9 @@ func (w *world) close() error {
 	}
 	if w.strikeLog != nil {
 		err = errors.Join(err, w.strikeLog.Close())
+	}
+	for _, undo := range w.undo {
+		err = errors.Join(err, undo())
 	}
 	return err
 }
