@@ -501,6 +501,28 @@ func TestLostGroupGoesOnAtItsCheckpoint(t *testing.T) {
 	})
 }
 
+func TestSpoiltCheckpointIsNone(t *testing.T) {
+	onEach(t, func(b bench) {
+		ctx, redis, keys := b.Context(), b.client.Redis(), b.client.Keys()
+		added := b.add()
+		for _, spoilt := range []string{"", "garbage", "-1", "7", "1-", "{", "99999999999999999999999-0"} {
+			redis.XGroupDestroy(ctx, keys.Stream(), "g")
+			if err := redis.HSet(ctx, keys.Groups(), "g:checkpoint", spoilt).Err(); err != nil {
+				t.Fatal(err)
+			}
+			if trimmed, err := b.client.Trim(ctx, time.Nanosecond, false); err != nil || trimmed.Removed != 0 {
+				t.Errorf("with the checkpoint %q Trim() = %+v, %v, want nothing removed", spoilt, trimmed, err)
+			}
+			if got := b.ensure(stream.FromNew(), false); got.What != stream.GroupRecreated || got.At != "0-0" {
+				t.Errorf("with the checkpoint %q the group was %+v, want it created again at the beginning", spoilt, got)
+			}
+			if got := ids(b.read(b.a, 10)); !slices.Equal(got, []stream.ID{added}) {
+				t.Errorf("with the checkpoint %q read %v, want %v", spoilt, got, added)
+			}
+		}
+	})
+}
+
 func TestAdoptTakesUpLostReplies(t *testing.T) {
 	onEach(t, func(b bench) {
 		held, lost := b.add(), b.add()

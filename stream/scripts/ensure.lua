@@ -32,8 +32,7 @@ for i = 1, #ARGV, 4 do
     local checkpoint = redis.call('HGET', KEYS[2], group .. ':checkpoint')
     local what, at = 'created', start
     if checkpoint or seen == 'again' then
-      what, at = 'recreated', id_or_zero(checkpoint)
-      if id_below(last, at) then at = '0-0' end
+      what, at = 'recreated', checkpoint_or_beginning(checkpoint, last)
     elseif start == 'auto' then
       at = have_groups and '$' or '0-0'
     end

@@ -14,8 +14,9 @@ local function id_below(a, b)
   return below(a_seq, b_seq)
 end
 
--- id_or_zero(text) is text where it is an ID, else 0-0: a checkpoint that somebody has spoilt by hand counts as none.
-local function id_or_zero(text)
-  if text and string.match(text, '^%d+%-%d+$') then return text end
-  return '0-0'
+-- checkpoint_or_beginning(text, last) is the ID after which a missing group goes on: its checkpoint, or the beginning where it
+-- has none, somebody has spoilt it, or it is above the stream's last ID, since then the stream is another one.
+local function checkpoint_or_beginning(text, last)
+  if not text or not string.match(text, '^%d+%-%d+$') or id_below(last, text) then return '0-0' end
+  return text
 end

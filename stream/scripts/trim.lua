@@ -49,9 +49,8 @@ if there then
 end
 for _, group in ipairs(redis.call('HKEYS', registered)) do
   if not string.find(group, ':', 1, true) and not exists[group] then
-    local checkpoint = id_or_zero(redis.call('HGET', registered, group .. ':checkpoint'))
-    if id_below(last, checkpoint) then checkpoint = '0-0' end
-    keep(group, first_after(checkpoint), '1')
+    local checkpoint = redis.call('HGET', registered, group .. ':checkpoint')
+    keep(group, first_after(checkpoint_or_beginning(checkpoint, last)), '1')
   end
 end
 
