@@ -45,10 +45,11 @@ func skipWhereShort(t *testing.T) {
 	}
 }
 
+// TestNothingIsLost is the seeded run that belongs to every test run: with what comes before and after, two minutes.
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	skipWhereShort(t)
-	t.Log(runShort(t, 20260401, 10*time.Second))
+	t.Log(runShort(t, 20260401, 100*time.Second))
 }
 
 // TestCountedStrikes has more events and strikes than fit into its time, so that it goes on until all were published and made.

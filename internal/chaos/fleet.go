@@ -34,7 +34,7 @@ type process struct {
 	command *exec.Cmd
 	exited  chan struct{} // closed when it has ended; died and killed are set by then
 	died    time.Time
-	killed  bool // by SIGKILL, from outside or by its own handler
+	killed  bool // by SIGKILL, from outside or by its own handler, or by a SIGTERM that came before it had begun
 }
 
 // place is where one consumer process after the other runs, behind a proxy of its own.
@@ -123,7 +123,7 @@ func (f *fleet) replace(place *place, p *process, err error) {
 	defer f.mu.Unlock()
 	p.died = time.Now()
 	status, _ := p.command.ProcessState.Sys().(syscall.WaitStatus)
-	p.killed = status.Signaled() && status.Signal() == syscall.SIGKILL
+	p.killed = status.Signaled() && (status.Signal() == syscall.SIGKILL || status.Signal() == syscall.SIGTERM)
 	close(p.exited)
 	if err != nil && !p.killed && !p.neverBegan(status) {
 		f.faults = append(f.faults, fmt.Errorf("consumer %s ended by itself: %w", p.name, err))
