@@ -31,16 +31,20 @@ type Leases struct {
 	mu     sync.Mutex
 	ring   Lease // of all that are held, beginning and ending at this one
 	count  int
+	bytes  int
 	newest stream.ID     // no entry above it was held since the last time that nothing was
 	empty  chan struct{} // closed while nothing is held
+
+	dropped chan struct{} // holds a token after something was let go of
 }
 
 // Lease is the hold on one entry. The zero Lease belongs to no entry yet, and one that was dropped to none any more: Hold
 // takes either, for any entry.
 type Lease struct {
-	id   stream.ID
-	ends atomic.Int64 // local time in nanoseconds since 1970
-	lost atomic.Bool
+	id    stream.ID
+	bytes int
+	ends  atomic.Int64 // local time in nanoseconds since 1970
+	lost  atomic.Bool
 
 	mu     sync.Mutex
 	cancel context.CancelCauseFunc
@@ -50,15 +54,15 @@ type Lease struct {
 
 // NewLeases returns the leases of a consumer that holds nothing yet.
 func NewLeases(group Renewer) *Leases {
-	l := &Leases{group: group, empty: make(chan struct{})}
+	l := &Leases{group: group, empty: make(chan struct{}), dropped: make(chan struct{}, 1)}
 	l.ring.next, l.ring.previous = &l.ring, &l.ring
 	close(l.empty)
 	return l
 }
 
-// Hold takes an entry into the consumer's hands until ends, or longer if it is renewed; lease, which must not be held, shows
-// that from now on. It returns false, and leaves lease as it is, where the entry is in the consumer's hands already.
-func (l *Leases) Hold(id stream.ID, lease *Lease, ends time.Time) bool {
+// Hold takes an entry of so many bytes into the consumer's hands until ends, or longer if it is renewed; lease, which must
+// not be held, shows that from now on. It returns false, and leaves lease as it is, where the entry is in the consumer's hands already.
+func (l *Leases) Hold(id stream.ID, bytes int, lease *Lease, ends time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -69,10 +73,11 @@ func (l *Leases) Hold(id stream.ID, lease *Lease, ends time.Time) bool {
 	case l.holds(id):
 		return false
 	}
-	lease.begin(id, ends)
+	lease.begin(id, bytes, ends)
 	lease.previous, lease.next = l.ring.previous, &l.ring
 	lease.previous.next, l.ring.previous = lease, lease
 	l.count++
+	l.bytes += bytes
 	return true
 }
 
@@ -95,9 +100,14 @@ func (l *Leases) Drop(leases ...*Lease) {
 		}
 		lease.previous.next, lease.next.previous = lease.next, lease.previous
 		lease.next, lease.previous = nil, nil
+		l.bytes -= lease.bytes
 		if l.count--; l.count == 0 {
 			close(l.empty)
 		}
+	}
+	select {
+	case l.dropped <- struct{}{}:
+	default:
 	}
 }
 
@@ -117,6 +127,16 @@ func (l *Leases) Count() int {
 	return l.count
 }
 
+// InHand is how many entries are in the consumer's hands, and how many bytes they have.
+func (l *Leases) InHand() (entries, bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.count, l.bytes
+}
+
+// Dropped is a channel that holds a token after something was let go of, for one goroutine that waits for room.
+func (l *Leases) Dropped() <-chan struct{} { return l.dropped }
+
 // Empty is a channel that is closed as soon as nothing is held. Ask anew after every wait.
 func (l *Leases) Empty() <-chan struct{} {
 	l.mu.Lock()
@@ -125,8 +145,8 @@ func (l *Leases) Empty() <-chan struct{} {
 }
 
 // begin needs no lock: nobody else uses a lease that is not held.
-func (l *Lease) begin(id stream.ID, ends time.Time) {
-	l.id, l.cancel = id, nil
+func (l *Lease) begin(id stream.ID, bytes int, ends time.Time) {
+	l.id, l.bytes, l.cancel = id, bytes, nil
 	l.ends.Store(ends.UnixNano())
 	if l.lost.Load() {
 		l.lost.Store(false)

@@ -35,7 +35,7 @@ func id(n uint64) stream.ID { return stream.ID{Ms: n} }
 func hold(t *testing.T, leases *claim.Leases, n uint64) *claim.Lease {
 	t.Helper()
 	held := &claim.Lease{}
-	if !leases.Hold(id(n), held, time.Now().Add(lease)) {
+	if !leases.Hold(id(n), 0, held, time.Now().Add(lease)) {
 		t.Fatalf("Hold(%v): want true for an entry that is not in hand", id(n))
 	}
 	return held
@@ -64,7 +64,7 @@ func TestLeasesAreRenewedWhileHeld(t *testing.T) {
 		if held.Ended(time.Now()) || held.Lost() {
 			t.Errorf("after ten leases: ended %v, lost %v, want neither", held.Ended(time.Now()), held.Lost())
 		}
-		if leases.Hold(id(1), &claim.Lease{}, time.Now()) {
+		if leases.Hold(id(1), 0, &claim.Lease{}, time.Now()) {
 			t.Error("held twice: want false for what is in hand already")
 		}
 	})
@@ -77,14 +77,14 @@ func TestALeaseIsUsedAgain(t *testing.T) {
 	again := func(ids []stream.ID) ([]stream.ID, error) {
 		if ids[0] == id(1) {
 			leases.Drop(held)
-			leases.Hold(id(2), held, time.Now().Add(2*lease))
+			leases.Hold(id(2), 0, held, time.Now().Add(2*lease))
 			return ids, nil
 		}
 		return nil, nil
 	}
 	renewing(t, again, func(t *testing.T, under *claim.Leases, _ *renewer) {
 		leases = under
-		leases.Hold(id(1), held, time.Now().Add(lease))
+		leases.Hold(id(1), 0, held, time.Now().Add(lease))
 		time.Sleep(lease / 2)
 		if held.Lost() || held.Ended(time.Now().Add(lease)) {
 			t.Errorf("the new entry: lost %v, ended before its time %v, want neither", held.Lost(), held.Ended(time.Now().Add(lease)))
@@ -107,7 +107,7 @@ func TestALostLeaseIsUsedAgain(t *testing.T) {
 			t.Fatal("the first entry: not lost")
 		}
 		leases.Drop(held)
-		leases.Hold(id(2), held, time.Now().Add(lease))
+		leases.Hold(id(2), 0, held, time.Now().Add(lease))
 		if held.Lost() {
 			t.Error("the second entry is lost from its beginning")
 		}
@@ -204,7 +204,7 @@ func TestHeld(t *testing.T) {
 	for range 5000 {
 		n := random.Uint64N(50)
 		if held[n] != nil {
-			if leases.Hold(id(n), &claim.Lease{}, time.Now()) {
+			if leases.Hold(id(n), 0, &claim.Lease{}, time.Now()) {
 				t.Fatalf("Hold(%v) while it is in hand: got true, want false", id(n))
 			}
 			leases.Drop(held[n])

@@ -12,7 +12,7 @@ import (
 
 // Leaving is the part of a stream.Group that Leave needs.
 type Leaving interface {
-	Adopt(ctx context.Context, held func(stream.ID) bool) ([]stream.Delivery, error)
+	Adopt(ctx context.Context, held func(stream.ID) bool, room stream.Room) (adopted, over []stream.Delivery, err error)
 	Release(ctx context.Context, releases []stream.Release) (lost []stream.ID, err error)
 	Leave(ctx context.Context) (gone bool, err error)
 	Consumer() string
@@ -63,7 +63,7 @@ func Leave(ctx context.Context, group Leaving, started func(stream.ID) bool) err
 var errStillPending = errors.New("entries are still pending under its name")
 
 func leave(ctx context.Context, group Leaving, started func(stream.ID) bool) error {
-	left, err := group.Adopt(ctx, func(stream.ID) bool { return false })
+	_, left, err := group.Adopt(ctx, func(stream.ID) bool { return false }, stream.Room{}) // none of it will be handled here
 	if err != nil {
 		return err
 	}

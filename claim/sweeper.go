@@ -83,14 +83,14 @@ type Swept struct {
 	Forgotten bool
 }
 
-// Sweep looks at some pages of the pending list, goes on where the last one stopped, and takes at most room entries. alone
-// tells that nothing is in hand. What was done before an error is returned with it; deliveries whose reply was lost are
-// taken up by Adopt.
-func (s *Sweeper) Sweep(ctx context.Context, room int, alone bool) (Swept, error) {
+// Sweep looks at some pages of the pending list, goes on where the last one stopped, and takes at most what there is room
+// for, but for one entry more where that is the first of its page. alone tells that nothing is in hand. What was done before
+// an error is returned with it; deliveries whose reply was lost are taken up by Adopt.
+func (s *Sweeper) Sweep(ctx context.Context, room stream.Room, alone bool) (Swept, error) {
 	var all Swept
 	for range sweepPages {
 		started := time.Now()
-		request := s.request(started, room-len(all.Taken), alone && len(all.Taken) == 0)
+		request := s.request(started, room, alone && len(all.Taken) == 0)
 		page, err := s.group.Sweep(ctx, request)
 		if err != nil {
 			s.interrupted = true
@@ -99,6 +99,7 @@ func (s *Sweeper) Sweep(ctx context.Context, room int, alone bool) (Swept, error
 		}
 		s.reached(started)
 		s.tell(time.Now(), page.Clock, request.RobBefore)
+		room = room.Without(page.Taken)
 		all.Taken = append(all.Taken, page.Taken...)
 		all.Buried = append(all.Buried, page.Buried...)
 		all.Removed = append(all.Removed, page.Removed...)
@@ -113,7 +114,7 @@ func (s *Sweeper) Sweep(ctx context.Context, room int, alone bool) (Swept, error
 			s.pause()
 			return all, nil
 		}
-		if len(all.Taken) >= room || len(page.Taken) > 0 && s.Suspect(&page.Taken[0]) {
+		if room.Entries <= 0 || len(page.Taken) > 0 && s.Suspect(&page.Taken[0]) {
 			break
 		}
 	}
@@ -121,9 +122,9 @@ func (s *Sweeper) Sweep(ctx context.Context, room int, alone bool) (Swept, error
 	return all, nil
 }
 
-func (s *Sweeper) request(now time.Time, room int, alone bool) stream.SweepRequest {
+func (s *Sweeper) request(now time.Time, room stream.Room, alone bool) stream.SweepRequest {
 	request := stream.SweepRequest{
-		From: s.cursor, Room: room, MaxDeliveries: s.maxDeliveries, Guard: sweepGuard,
+		From: s.cursor, Room: room.Entries, Bytes: room.Bytes, MaxDeliveries: s.maxDeliveries, Guard: sweepGuard,
 		SuspectAfter: suspectAfter(s.maxDeliveries), Alone: alone, Rob: !s.interrupted && !now.Before(s.robFrom),
 	}
 	if !s.clock.IsZero() {

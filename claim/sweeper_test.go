@@ -34,6 +34,9 @@ func delivery(n uint64, deliveries int, noted int) stream.Delivery {
 	return d
 }
 
+// five is room for five entries, whatever their size.
+var five = stream.Room{Entries: 5, Bytes: 1 << 20}
+
 func nothing(stream.SweepRequest) (stream.Swept, error) { return stream.Swept{}, nil }
 
 func TestSweepGoesThroughTheWholeList(t *testing.T) {
@@ -45,7 +48,7 @@ func TestSweepGoesThroughTheWholeList(t *testing.T) {
 		return stream.Swept{Taken: []stream.Delivery{delivery(1001, 2, 1)}}, nil
 	}}
 	sweeper := claim.NewSweeper(group, 16, 0)
-	swept, err := sweeper.Sweep(t.Context(), 5, false)
+	swept, err := sweeper.Sweep(t.Context(), five, false)
 	if err != nil || len(swept.Taken) != 1 || len(group.requests) != 11 {
 		t.Errorf("got %+v, %v after %d pages, want the last entry after 11", swept.Taken, err, len(group.requests))
 	}
@@ -78,7 +81,7 @@ func TestSweepFindsTheOneThatIsDue(t *testing.T) {
 			}
 		}
 		began := time.Now()
-		swept, err := claim.NewSweeper(groupOf(t, client, "b"), 16, 0).Sweep(t.Context(), 5, true)
+		swept, err := claim.NewSweeper(groupOf(t, client, "b"), 16, 0).Sweep(t.Context(), five, true)
 		if err != nil || len(swept.Taken) != 1 || swept.Taken[0].ID != failed[waiting].ID || swept.Taken[0].Deliveries != 2 {
 			t.Errorf("Sweep took %+v, %v, want %v alone, at its second delivery", swept.Taken, err, failed[waiting].ID)
 		}
@@ -127,7 +130,7 @@ func TestSweepGoesOnWhereItStopped(t *testing.T) {
 	}}
 	sweeper := claim.NewSweeper(group, 16, 0)
 	for range 2 {
-		if _, err := sweeper.Sweep(t.Context(), 5, false); err != nil {
+		if _, err := sweeper.Sweep(t.Context(), five, false); err != nil {
 			t.Fatal(err)
 		}
 		if wait := sweeper.Wait(time.Now()); wait > 0 {
@@ -155,7 +158,7 @@ func TestSweepPausesForWhatItLookedAtInVain(t *testing.T) {
 				return swept, nil
 			}}
 			sweeper := claim.NewSweeper(group, 16, 0)
-			if _, err := sweeper.Sweep(t.Context(), 5, false); err != nil {
+			if _, err := sweeper.Sweep(t.Context(), five, false); err != nil {
 				t.Fatal(err)
 			}
 			if wait := sweeper.Wait(time.Now()); wait < longest*8/10 || wait > longest {
@@ -173,7 +176,7 @@ func TestSweepTakesNoMoreThanThereIsRoom(t *testing.T) {
 		}
 		return swept, nil
 	}}
-	swept, err := claim.NewSweeper(group, 16, 0).Sweep(t.Context(), 5, false)
+	swept, err := claim.NewSweeper(group, 16, 0).Sweep(t.Context(), five, false)
 	if err != nil || len(swept.Taken) != 5 || len(group.requests) != 3 {
 		t.Errorf("got %d entries in %d pages, %v, want 5 in 3", len(swept.Taken), len(group.requests), err)
 	}
@@ -192,7 +195,7 @@ func TestSuspectComesAlone(t *testing.T) {
 			return stream.Swept{Next: id(1), Taken: []stream.Delivery{delivery(1, test.deliveries, 0)}}, nil
 		}}
 		sweeper := claim.NewSweeper(group, test.maxDeliveries, 0)
-		swept, err := sweeper.Sweep(t.Context(), 5, true)
+		swept, err := sweeper.Sweep(t.Context(), five, true)
 		if err != nil || len(swept.Taken) != test.pages || len(group.requests) != test.pages ||
 			!group.requests[0].Alone || group.requests[0].SuspectAfter != test.suspectAfter {
 			t.Errorf("delivery %d of %d: took %d, %v, with %+v; want %d", test.deliveries, test.maxDeliveries,
@@ -215,14 +218,14 @@ func TestNobodyIsRobbedAfterAnOutage(t *testing.T) {
 		}}
 		sweeper := claim.NewSweeper(group, 16, 0)
 		robs := func() bool {
-			_, _ = sweeper.Sweep(t.Context(), 5, false)
+			_, _ = sweeper.Sweep(t.Context(), five, false)
 			return group.requests[len(group.requests)-1].Rob
 		}
 		if !robs() {
 			t.Error("before the outage: want silent consumers robbed")
 		}
 		down = true
-		_, _ = sweeper.Sweep(t.Context(), 5, false)
+		_, _ = sweeper.Sweep(t.Context(), five, false)
 		time.Sleep(10 * lease)
 		down = false
 		if robs() {
@@ -255,7 +258,7 @@ func TestNobodyIsRobbedWhileRedisIsYoung(t *testing.T) {
 		group := &sweeping{page: nothing}
 		sweeper := claim.NewSweeper(group, 16, 10*time.Second)
 		for range 2 {
-			_, _ = sweeper.Sweep(t.Context(), 5, false)
+			_, _ = sweeper.Sweep(t.Context(), five, false)
 			time.Sleep(lease - 10*time.Second)
 		}
 		if group.requests[0].Rob || !group.requests[1].Rob {
@@ -279,7 +282,7 @@ func TestNobodyIsRobbedByWhatWasHeldUp(t *testing.T) {
 		sweeper := claim.NewSweeper(group, 16, 0)
 		robs := func(hold time.Duration) bool {
 			heldUp = hold
-			if _, err := sweeper.Sweep(t.Context(), 5, false); err != nil {
+			if _, err := sweeper.Sweep(t.Context(), five, false); err != nil {
 				t.Fatal(err)
 			}
 			return robbed

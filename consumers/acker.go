@@ -21,15 +21,14 @@ const (
 
 // acker acks what has succeeded, in batches, and does not let go before Redis has confirmed it.
 type acker struct {
-	group     *stream.Group
-	leases    *claim.Leases
-	dedupe    time.Duration
-	top       atomic.Pointer[job] // of the stack of jobs that wait for their ack
-	wake      chan struct{}       // holds a token when the stack has got its first job, or a full batch
-	confirmed chan struct{}       // holds a token after acks were confirmed
-	report    func(error)         // how the last attempt went
-	acked     func([]*job)        // what Redis has confirmed
-	lost      func(*job)          // what another consumer owned before
+	group  *stream.Group
+	leases *claim.Leases
+	dedupe time.Duration
+	top    atomic.Pointer[job] // of the stack of jobs that wait for their ack
+	wake   chan struct{}       // holds a token when the stack has got its first job, or a full batch
+	report func(error)         // how the last attempt went
+	acked  func([]*job)        // what Redis has confirmed
+	lost   func(*job)          // what another consumer owned before
 
 	// What the batches are gathered in, one after the other; for run alone.
 	jobs []*job
@@ -38,7 +37,7 @@ type acker struct {
 }
 
 func newAcker(group *stream.Group, leases *claim.Leases, dedupe time.Duration) *acker {
-	return &acker{group: group, leases: leases, dedupe: dedupe, wake: make(chan struct{}, 1), confirmed: make(chan struct{}, 1)}
+	return &acker{group: group, leases: leases, dedupe: dedupe, wake: make(chan struct{}, 1)}
 }
 
 // add has the job acked. It does not block: how much waits for its ack is bounded by the intake. The stack needs no lock,
@@ -55,16 +54,6 @@ func (a *acker) add(job *job) {
 	}
 	if height == 1 || height == ackBatch {
 		signal(a.wake)
-	}
-}
-
-// await waits until some acks are confirmed, for patience or until ctx ends.
-func (a *acker) await(ctx context.Context, patience time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	select {
-	case <-a.confirmed:
-	case <-ctx.Done():
 	}
 }
 
@@ -197,7 +186,6 @@ func (a *acker) confirm(jobs []*job, lost []stream.ID, repeated bool) {
 	}
 	a.leases.Drop(a.held...)
 	clear(a.held)
-	signal(a.confirmed)
 	if len(lost) == 0 {
 		a.acked(jobs)
 		return

@@ -26,29 +26,23 @@ func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery, room i
 	return err
 }
 
-// handoutsAtOnce is how many handouts are made together. Whoever keeps one of them, as a slow handler does, keeps all of
-// those in memory, and the events that they hold.
-const handoutsAtOnce = 60
-
 // sort takes deliveries in hand, leaving out what is there already, decodes them, and passes by what is not for this group.
 // The rest is returned, each with a slot.
 func (r *runner) sort(ctx context.Context, deliveries []stream.Delivery) []*job {
-	var made []handout
+	var made handouts
 	jobs := r.spare.take(len(deliveries))
 	wanted := jobs[:0]
 	held, bytes := 0, 0
 	for i, job := range jobs {
 		delivery := &deliveries[i]
-		if len(made) == 0 {
-			made = make([]handout, min(handoutsAtOnce, len(deliveries)-i))
-		}
-		if !r.leases.Hold(delivery.ID, &job.lease, delivery.LeaseEnds) {
+		size := r.sizeOf(delivery)
+		if !r.leases.Hold(delivery.ID, size, &job.lease, delivery.LeaseEnds) {
 			continue
 		}
 		held++
-		bytes += delivery.Size()
+		bytes += size
 		job.id, job.deliveries, job.note = delivery.ID, delivery.Deliveries, delivery.Note
-		job.handed, made = &made[0], made[1:]
+		job.handed = made.next(size, len(deliveries)-i)
 		if r.decode(ctx, job, delivery.Entry) {
 			wanted = append(wanted, job)
 		} else {

@@ -21,7 +21,7 @@ func (thief) Lease() time.Duration { return time.Second }
 // holdOne takes one entry in hand.
 func holdOne(leases *claim.Leases) *claim.Lease {
 	lease := &claim.Lease{}
-	leases.Hold(stream.ID{Ms: 1}, lease, time.Now().Add(time.Second))
+	leases.Hold(stream.ID{Ms: 1}, 0, lease, time.Now().Add(time.Second))
 	return lease
 }
 
@@ -147,5 +147,5 @@ func TestAckerSplits(t *testing.T) {
 
 // holdAs gives the job a lease that ends then.
 func holdAs(job *job, ends time.Time) {
-	claim.NewLeases(thief{}).Hold(job.id, &job.lease, ends)
+	claim.NewLeases(thief{}).Hold(job.id, 0, &job.lease, ends)
 }

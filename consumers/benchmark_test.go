@@ -116,6 +116,14 @@ func drain(t testing.TB, url string, events int, result error) {
 // runGroup runs the group g, with the defaults of everything, until handle has called stop and all is settled.
 func runGroup(t testing.TB, url string, handle func(ctx context.Context, delivery *consumers.Delivery, stop func()) error) {
 	t.Helper()
+	runGroupAs(t, url, consumers.GroupOptions{}, handle)
+}
+
+// runGroupAs is runGroup with other options than the defaults.
+func runGroupAs(t testing.TB, url string, options consumers.GroupOptions,
+	handle func(ctx context.Context, delivery *consumers.Delivery, stop func()) error,
+) {
+	t.Helper()
 	client, err := stream.Open(stream.Options{URL: url})
 	if err != nil {
 		t.Fatal(err)
@@ -123,12 +131,11 @@ func runGroup(t testing.TB, url string, handle func(ctx context.Context, deliver
 	defer client.Close()
 	running, stop := context.WithCancel(t.Context())
 	defer stop()
-	set, err := consumers.NewSet(client, consumers.Options{}, consumers.GroupOptions{
-		Name: "g", Events: []string{"NEW_ORDER_RECEIVED"},
-		Handler: consumers.HandlerFunc(func(ctx context.Context, delivery *consumers.Delivery) error {
-			return handle(ctx, delivery, stop)
-		}),
+	options.Name, options.Events = "g", []string{"NEW_ORDER_RECEIVED"}
+	options.Handler = consumers.HandlerFunc(func(ctx context.Context, delivery *consumers.Delivery) error {
+		return handle(ctx, delivery, stop)
 	})
+	set, err := consumers.NewSet(client, consumers.Options{}, options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -360,7 +360,7 @@ func TestNobodyIsRobbedByASweepThatRedisHeldUp(t *testing.T) {
 		}
 		sweeper := claim.NewSweeper(rival, 16, 0)
 		sweep := func() int {
-			swept, err := sweeper.Sweep(t.Context(), 1, true)
+			swept, err := sweeper.Sweep(t.Context(), stream.Room{Entries: 1, Bytes: 1}, true)
 			if err != nil {
 				t.Fatal(err)
 			}

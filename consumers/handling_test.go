@@ -89,7 +89,7 @@ func TestHandlingLetsGoOfItsLease(t *testing.T) {
 	ctx.begin(t.Context(), lease, time.Now().Add(time.Minute))
 	_ = ctx.end(time.Now())
 	leases.Drop(lease)
-	leases.Hold(stream.ID{Ms: 2}, lease, time.Now().Add(time.Minute))
+	leases.Hold(stream.ID{Ms: 2}, 0, lease, time.Now().Add(time.Minute))
 	var other handling
 	other.begin(t.Context(), lease, time.Now().Add(time.Minute))
 	lost := other.Done()

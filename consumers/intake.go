@@ -37,8 +37,8 @@ func (r *runner) intake(ctx context.Context) {
 		if room == 0 {
 			continue
 		}
-		if r.leases.Count() > r.slots.mostInHand() {
-			r.acker.await(ctx, patience)
+		if r.slots.full(r.leases.InHand()) {
+			r.awaitRoom(ctx)
 			continue
 		}
 		adopting := r.mayHaveLost.Load() // which says nothing of whether reading works
@@ -65,7 +65,7 @@ func (r *runner) intake(ctx context.Context) {
 // other turn, so that old failures do not keep new events waiting.
 func (r *runner) takeIn(ctx context.Context, room int) error {
 	if r.mayHaveLost.Load() {
-		return r.adopt(ctx) // what comes of it takes slots: ask for them anew
+		return r.adopt(ctx, room) // what comes of it takes slots: ask for them anew
 	}
 	sweepNow := r.sweeper.Wait(time.Now()) <= 0 && !r.readNext
 	r.readNext = sweepNow
@@ -83,18 +83,61 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 		room -= len(taken)
 		r.readNext = r.readNext && len(taken) > 0
 	}
-	if room <= 0 || ctx.Err() != nil {
+	if room <= 0 || r.slots.full(r.leases.InHand()) || ctx.Err() != nil {
 		return nil
 	}
 	r.suspectsSince = time.Time{}
-	deliveries, err := r.reader.Read(ctx, r.slots.reach(room), r.block())
+	return r.read(ctx, room)
+}
+
+// read reads into so many slots.
+func (r *runner) read(ctx context.Context, room int) error {
+	deliveries, over, err := r.reader.Read(ctx, r.room(r.slots.reach(room)), r.block())
 	if err != nil {
 		return err
 	}
 	if len(deliveries) == 0 {
 		r.spare.drop() // an idle group keeps nothing in memory
 	}
-	return r.admit(ctx, deliveries, room)
+	return errors.Join(r.admit(ctx, deliveries, room), r.handBackOver(ctx, over))
+}
+
+// room is how much to take in for so many slots.
+func (r *runner) room(slots int) stream.Room {
+	_, bytes := r.leases.InHand()
+	return r.slots.room(slots, bytes)
+}
+
+// handBackOver hands back what there was no room for. Sweeps take it again, as soon as there is some.
+func (r *runner) handBackOver(ctx context.Context, over []stream.Delivery) error {
+	if len(over) == 0 {
+		return nil
+	}
+	bytes := 0
+	for i := range over {
+		bytes += r.sizeOf(&over[i])
+	}
+	r.slots.came(len(over), bytes)
+	r.log.Debug("handed back entries that are larger than those before: they would have taken too much memory at once",
+		zap.Int("entries", len(over)), zap.Int("bytes", bytes))
+	r.sweeper.Hurry()
+	return claim.HandBack(ctx, r.group, over)
+}
+
+// sizeOf is how much memory a delivery takes: what is larger than it may be has not been kept.
+func (r *runner) sizeOf(delivery *stream.Delivery) int {
+	return min(delivery.Size(), r.options.MaxEventBytes)
+}
+
+// awaitRoom waits until something in hand is settled, for patience or until ctx ends.
+func (r *runner) awaitRoom(ctx context.Context) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-r.leases.Dropped():
+	}
 }
 
 // block is how long a read may wait: not beyond the next sweep, nor for long in the measure of a lease.
@@ -107,7 +150,7 @@ func (r *runner) sweep(ctx context.Context, room int) ([]stream.Delivery, error)
 	if r.interrupted.Swap(false) {
 		r.sweeper.Interrupted()
 	}
-	swept, err := r.sweeper.Sweep(ctx, room, r.leases.Count() == 0)
+	swept, err := r.sweeper.Sweep(ctx, r.room(room), r.leases.Count() == 0)
 	r.health.sweeping.set(cmp.Or(err, swept.Refused))
 	r.logSwept(swept)
 	r.logOrphans(swept.Taken)
@@ -218,11 +261,11 @@ func (r *runner) spec(seenBefore bool) stream.GroupSpec {
 	}
 }
 
-// adopt takes up what stands under the consumer's name since a reply was lost. A suspect among it goes back, to be taken
-// alone.
-func (r *runner) adopt(ctx context.Context) error {
+// adopt takes up what stands under the consumer's name since a reply was lost, as much of it as there are slots for. The rest
+// goes back, and so does a suspect among it, to be taken alone.
+func (r *runner) adopt(ctx context.Context, room int) error {
 	r.mayHaveLost.Store(false)
-	adopted, err := r.group.Adopt(ctx, r.leases.Held())
+	adopted, over, err := r.group.Adopt(ctx, r.leases.Held(), r.room(room))
 	if err != nil {
 		r.mayHaveLost.Store(true)
 		return err
@@ -238,5 +281,8 @@ func (r *runner) adopt(ctx context.Context) error {
 	if len(adopted) > 0 {
 		r.log.Info("took up entries whose delivery was lost on the way", zap.Int("entries", len(adopted)))
 	}
-	return errors.Join(r.admit(ctx, innocent, len(innocent)), claim.HandBack(ctx, r.group, suspects))
+	if len(over) > 0 {
+		r.sweeper.Hurry()
+	}
+	return errors.Join(r.admit(ctx, innocent, len(innocent)), claim.HandBack(ctx, r.group, append(suspects, over...)))
 }

@@ -41,6 +41,29 @@ type handout struct {
 	state atomic.Int32
 }
 
+// handoutsAtOnce is how many handouts are made together. Whoever keeps one of them, as a slow handler does, keeps all of
+// those in memory, and the events that they hold; so that of an event with more bytes than largestTogether is made alone.
+const (
+	handoutsAtOnce  = 60
+	largestTogether = 4 << 10
+)
+
+// handouts are those that were made and not used yet.
+type handouts []handout
+
+// next returns a handout for an event of so many bytes; so many are still wanted, this one included.
+func (h *handouts) next(bytes, wanted int) *handout {
+	if bytes > largestTogether {
+		return &handout{}
+	}
+	if len(*h) == 0 {
+		*h = make([]handout, min(handoutsAtOnce, wanted))
+	}
+	made := &(*h)[0]
+	*h = (*h)[1:]
+	return made
+}
+
 // The states of a handout that was handed out: running is settled by whoever moves it on, its worker or the watch.
 const (
 	running int32 = iota

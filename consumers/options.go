@@ -21,6 +21,7 @@ const (
 	DefaultMaxEventBytes = 1 << 20
 	DefaultLease         = 30 * time.Second
 	DefaultGrace         = 25 * time.Second
+	DefaultHeldBytes     = 16 << 20
 )
 
 // GroupOptions says how one group works. Zero values mean the defaults.
@@ -110,6 +111,11 @@ type Options struct {
 	Lease time.Duration
 	// Grace is how long handlers may go on when the Set is told to stop; zero is 25 s.
 	Grace time.Duration
+	// HeldBytes is how many bytes of events may be in hand before nothing more is read, taken over or taken up; zero is 16 MiB.
+	// Each group has an equal part of it to itself, so that none holds up another, and goes beyond that by one event at most,
+	// or a large one would never be taken in. What a handler makes of its event is not counted, and neither is the event
+	// that a handler keeps which does not return.
+	HeldBytes int
 	// Retention is how long events stay readable that every group has finished; zero removes none.
 	Retention time.Duration
 	// Logger gets one line for each change of state; nil logs nothing.
@@ -126,6 +132,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.Lease = cmp.Or(o.Lease, DefaultLease)
 	o.Grace = cmp.Or(o.Grace, DefaultGrace)
+	o.HeldBytes = cmp.Or(o.HeldBytes, DefaultHeldBytes)
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
@@ -144,6 +151,9 @@ func (o Options) Validate() error {
 	}
 	if o.Grace < 0 {
 		faults = append(faults, fmt.Errorf("grace: expected more than zero, got %v", o.Grace))
+	}
+	if o.HeldBytes < 0 {
+		faults = append(faults, fmt.Errorf("held bytes: expected more than zero, got %v", o.HeldBytes))
 	}
 	if o.Retention < 0 {
 		faults = append(faults, fmt.Errorf("retention: expected zero or more, got %v", o.Retention))

@@ -58,7 +58,8 @@ type runner struct {
 	health health
 }
 
-func newRunner(set *Set, options GroupOptions, group *stream.Group) *runner {
+// newRunner returns the runner of a group that may have so many bytes of entries in hand.
+func newRunner(set *Set, options GroupOptions, group *stream.Group, bytes int) *runner {
 	log := set.options.Logger.With(zap.String("group", options.Name), zap.String("consumer", group.Consumer()))
 	r := &runner{
 		options: options,
@@ -70,10 +71,11 @@ func newRunner(set *Set, options GroupOptions, group *stream.Group) *runner {
 		group:   group,
 		reader:  group.Reader(),
 		leases:  claim.NewLeases(group),
-		slots:   newSlots(options.Concurrency),
+		slots:   newSlots(options.Concurrency, bytes, options.MaxEventBytes),
 		queue:   make(chan *batch, 2*options.Concurrency+bufferEntries),
 		places:  make([]atomic.Pointer[handout], options.Concurrency),
 	}
+	r.reader.MaxEntryBytes = options.MaxEventBytes
 	r.acker = newAcker(group, r.leases, options.Dedupe)
 	r.acker.report = r.acksWritten
 	r.acker.acked = r.acked

@@ -43,7 +43,7 @@ func NewSet(client *stream.Client, options Options, groups ...GroupOptions) (*Se
 		if err != nil {
 			return nil, err
 		}
-		set.runners = append(set.runners, newRunner(set, group.withDefaults(), handle))
+		set.runners = append(set.runners, newRunner(set, group.withDefaults(), handle, max(1, options.HeldBytes/len(groups))))
 	}
 	return set, nil
 }

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/millrace/millrace/stream"
 )
 
 const (
@@ -15,6 +17,8 @@ const (
 	// bufferEntries and bufferBytes bound what lies ready, however fast the handler.
 	bufferEntries = 750
 	bufferBytes   = 4 << 20
+	// bufferShare is how many buffers of bytes, at least, a group may have in hand.
+	bufferShare = 4
 )
 
 // slots bound how many entries a group holds that are not handled yet: one for each worker, and a buffer of what they are
@@ -24,6 +28,8 @@ const (
 // The workers call handled and release. Everything else, and the means, belong to the intake alone.
 type slots struct {
 	workers int
+	bytes   int // how many bytes of entries may be in hand before nothing more is taken in
+	largest int // how many bytes of an entry are kept at most
 	used    atomic.Int64
 	wakeAt  atomic.Int64  // the intake waits until no more than this are used; nobody once it was woken
 	freed   chan struct{} // holds a token after a release that the intake waited for
@@ -32,15 +38,15 @@ type slots struct {
 	took      atomic.Int64 // how many nanoseconds those took together
 
 	meanTook   float64 // of a handling, in seconds; 0 before the first
-	meanBytes  float64 // of an entry
+	meanBytes  float64 // of an entry; 0 before the first
 	meanWanted float64 // share of the entries that are for this group
 }
 
 // nobody is what wakeAt is while the intake does not wait.
 const nobody = -1
 
-func newSlots(workers int) *slots {
-	s := &slots{workers: workers, freed: make(chan struct{}, 1), meanWanted: 1}
+func newSlots(workers, bytes, largest int) *slots {
+	s := &slots{workers: workers, bytes: bytes, largest: largest, freed: make(chan struct{}, 1), meanWanted: 1}
 	s.wakeAt.Store(nobody)
 	return s
 }
@@ -62,12 +68,29 @@ func (s *slots) sorted(entries, wanted, bytes int) {
 	if entries == 0 {
 		return
 	}
+	s.meanWanted += weight * (float64(wanted)/float64(entries) - s.meanWanted)
+	s.came(entries, bytes)
+}
+
+// came teaches how large entries are. What is larger than expected counts at once, or the next reads would bring far too
+// much; what is smaller counts by and by.
+func (s *slots) came(entries, bytes int) {
 	mean := float64(bytes) / float64(entries)
-	if s.meanBytes == 0 {
-		s.meanBytes = mean // or the first reads of large entries would be far too many at once
+	if mean > s.meanBytes {
+		s.meanBytes = mean
 	}
 	s.meanBytes += weight * (mean - s.meanBytes)
-	s.meanWanted += weight * (float64(wanted)/float64(entries) - s.meanWanted)
+}
+
+// room is how much to take in for so many slots while so many bytes are in hand. Before it is known how large entries are,
+// they are taken to be as large as they may be.
+func (s *slots) room(entries, inHand int) stream.Room {
+	free := max(s.bytes-inHand, 1)
+	expected := s.meanBytes
+	if expected == 0 {
+		expected = float64(s.largest)
+	}
+	return stream.Room{Entries: max(1, int(min(float64(entries), float64(free)/expected))), Bytes: free}
 }
 
 // reach is how many entries to read for room slots. Where most of the stream is for others it is more than room, or a
@@ -109,14 +132,16 @@ func (s *slots) buffer() int {
 // buffers is how many entries as large as they are on average fill so many buffers.
 func (s *slots) buffers(count float64) float64 {
 	if s.meanBytes > 0 {
-		return count * min(bufferEntries, bufferBytes/s.meanBytes)
+		return count * min(bufferEntries, min(bufferBytes, float64(s.bytes/bufferShare))/s.meanBytes)
 	}
 	return count * bufferEntries
 }
 
-// mostInHand is how many entries may be in hand before nothing more is taken in: what the slots hold, and twice a buffer
-// that waits for its acks.
-func (s *slots) mostInHand() int { return s.workers + int(s.buffers(3)) }
+// full tells whether so much is in hand that nothing more is to be taken in: more entries than the slots hold and twice a
+// buffer that waits for its acks, or as many bytes as may be.
+func (s *slots) full(entries, bytes int) bool {
+	return entries > s.workers+int(s.buffers(3)) || bytes >= s.bytes
+}
 
 // wait returns how many slots are free, as soon as they are worth a read, or 0 after patience or when ctx ends. Without a
 // buffer one slot is worth it. With one, half of it must be free: the other half keeps the workers busy meanwhile, and Redis

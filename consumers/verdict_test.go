@@ -95,7 +95,7 @@ func TestSlots(t *testing.T) {
 		{"no time at all", 1, time.Nanosecond, 0, 1 + bufferEntries},
 	}
 	for _, test := range tests {
-		slots := newSlots(test.workers)
+		slots := someSlots(test.workers)
 		if test.took > 0 {
 			for range 200 { // until the running means have settled
 				slots.take(1)
@@ -112,7 +112,7 @@ func TestSlots(t *testing.T) {
 
 func TestSlotsReach(t *testing.T) {
 	t.Parallel()
-	slots := newSlots(2)
+	slots := someSlots(2)
 	if got := slots.reach(2); got != 2 {
 		t.Errorf("reach on a stream of its own: got %d, want 2", got)
 	}
@@ -132,7 +132,7 @@ func TestSlotsReach(t *testing.T) {
 
 func TestSlotsWait(t *testing.T) {
 	t.Parallel()
-	slots := newSlots(1)
+	slots := someSlots(1)
 	slots.take(1)
 	if got := slots.wait(t.Context(), time.Millisecond); got != 0 {
 		t.Errorf("wait with nothing free: got %d, want 0", got)
@@ -148,7 +148,7 @@ func TestSlotsWait(t *testing.T) {
 // TestSlotsWaitAgain lets a token of an earlier wait come first.
 func TestSlotsWaitAgain(t *testing.T) {
 	t.Parallel()
-	slots := newSlots(1)
+	slots := someSlots(1)
 	slots.take(1)
 	signal(slots.freed)
 	slots.wakeAt.Store(nobody)
@@ -171,7 +171,7 @@ func TestSlotsWaitAgain(t *testing.T) {
 // TestSlotsWaitForHalfTheBuffer sees to it that Redis is asked for many entries at a time where handlers are fast.
 func TestSlotsWaitForHalfTheBuffer(t *testing.T) {
 	t.Parallel()
-	slots := newSlots(2)
+	slots := someSlots(2)
 	slots.take(2 + bufferEntries)
 	slots.handled(time.Microsecond)
 	got := make(chan int)
@@ -189,13 +189,39 @@ func TestSlotsWaitForHalfTheBuffer(t *testing.T) {
 	}
 }
 
+// someSlots are those of a group that is alone in its Set, with the defaults.
+func someSlots(workers int) *slots { return newSlots(workers, DefaultHeldBytes, DefaultMaxEventBytes) }
+
 func TestSlotsBoundWhatIsInHand(t *testing.T) {
 	t.Parallel()
 	for bytes, want := range map[int]int{100: 16 + 3*bufferEntries, 100 << 10: 16 + 3*40, 5 << 20: 16 + 2} {
-		slots := newSlots(16)
+		slots := someSlots(16)
 		slots.sorted(1, 1, bytes) // the first one tells
-		if got := slots.mostInHand(); got < want || got > want+4 {
-			t.Errorf("mostInHand with entries of %d bytes: got %d, want about %d", bytes, got, want)
+		if slots.full(want, DefaultHeldBytes-1) || !slots.full(want+4, 0) || !slots.full(1, DefaultHeldBytes) {
+			t.Errorf("full with entries of %d bytes: want it beyond %d of them, and with %d bytes", bytes, want, DefaultHeldBytes)
 		}
 	}
+}
+
+func TestSlotsRoom(t *testing.T) {
+	t.Parallel()
+	const mebibyte = 1 << 20
+	slots := newSlots(64, 32*mebibyte, 8*mebibyte)
+	expect := func(when string, entries, inHand, want int) {
+		t.Helper()
+		if got := slots.room(entries, inHand); got.Entries != want || got.Bytes != max(32*mebibyte-inHand, 1) {
+			t.Errorf("%s: got room for %d entries and %d bytes, want %d entries", when, got.Entries, got.Bytes, want)
+		}
+	}
+	expect("before the first entry", 64, 0, 4)
+	slots.came(1, 100)
+	expect("small entries", 700, 0, 700)
+	slots.came(10, 50*mebibyte)
+	expect("large entries after small ones", 64, 0, 6)
+	expect("large entries, some of them in hand", 64, 20*mebibyte, 2)
+	expect("large entries, too many of them in hand", 64, 40*mebibyte, 1)
+	for range 200 {
+		slots.came(100, 10_000)
+	}
+	expect("small entries after large ones", 700, 0, 700)
 }

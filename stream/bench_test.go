@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"math"
 	"os/exec"
 	"strings"
 	"testing"
@@ -75,8 +76,12 @@ func BenchmarkParseReply(b *testing.B) {
 }
 
 // parsed are the deliveries that a reply brings which has come as a whole.
+// unbounded is a reply of which everything is kept.
+func unbounded() readReply { return readReply{most: math.MaxInt, largest: math.MaxInt} }
+
 func parsed(raw []byte) ([]Delivery, error) {
-	reply := readReply{elements: elements{chunk: raw}}
+	reply := unbounded()
+	reply.chunk = raw
 	reply.parse()
 	return reply.deliveries, reply.err
 }

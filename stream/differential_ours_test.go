@@ -210,12 +210,14 @@ func (s *side) deliveriesOr(deliveries []stream.Delivery, err error) string {
 func readNew(s *side, d dice) (did, came string) {
 	group, consumer, count := d.group(), d.consumer(), 1+d.IntN(4)
 	block := one(d, 0, 0, 0, time.Millisecond)
-	read := s.group(group, consumer).Read
 	if d.chance(50) {
-		read = s.reader(group, consumer).Read
+		deliveries, err := s.group(group, consumer).Read(s.ctx, count, block)
+		return fmt.Sprintf("%s %s up to %d, block %v", group, consumer, count, block), s.deliveriesOr(deliveries, err)
 	}
-	deliveries, err := read(s.ctx, count, block)
-	return fmt.Sprintf("%s %s up to %d, block %v", group, consumer, count, block), s.deliveriesOr(deliveries, err)
+	room := stream.Room{Entries: count, Bytes: one(d, 1, 100, 1<<20)}
+	deliveries, over, err := s.reader(group, consumer).Read(s.ctx, room, block)
+	return fmt.Sprintf("%s %s up to %+v, block %v", group, consumer, room, block),
+		s.deliveriesOr(deliveries, err) + " over: " + s.deliveries(over)
 }
 
 func ackAny(s *side, d dice) (did, came string) {
@@ -290,8 +292,11 @@ func giveUpOne(s *side, d dice) (did, came string) {
 func adoptSome(s *side, d dice) (did, came string) {
 	group, consumer := d.group(), d.consumer()
 	inHand := s.ids(d.several(2, func() int { return d.held(group, consumer) }))
-	adopted, err := s.group(group, consumer).Adopt(s.ctx, func(id stream.ID) bool { return slices.Contains(inHand, id) })
-	return fmt.Sprintf("%s %s but %s", group, consumer, s.idLabels(inHand)), s.deliveriesOr(adopted, err)
+	room := stream.Room{Entries: one(d, 0, 2, 100), Bytes: one(d, 1, 100, 1<<20)}
+	held := func(id stream.ID) bool { return slices.Contains(inHand, id) }
+	adopted, over, err := s.group(group, consumer).Adopt(s.ctx, held, room)
+	return fmt.Sprintf("%s %s but %s, up to %+v", group, consumer, s.idLabels(inHand), room),
+		s.deliveriesOr(adopted, err) + " over: " + s.deliveries(over)
 }
 
 func leaveGroup(s *side, d dice) (did, came string) {

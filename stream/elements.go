@@ -39,14 +39,18 @@ func (e *elements) list() int {
 
 // text reads a bulk string; nil reads as "".
 func (e *elements) text() string {
-	length, size := e.head('$')
+	return e.take(e.head('$'))
+}
+
+// take reads the bulk string whose head was read.
+func (e *elements) take(length, size int) string {
 	if length < 0 {
 		e.at += size
 		return ""
 	}
 	end := size + length + len("\r\n")
 	for e.err == nil && e.at+end > len(e.chunk) {
-		e.more()
+		e.more(end)
 	}
 	if e.err != nil {
 		return ""
@@ -59,6 +63,24 @@ func (e *elements) text() string {
 	return textOf(element[size : size+length])
 }
 
+// pass leaves out the bulk string whose head was read. What has not come yet of it is never in memory as a whole.
+func (e *elements) pass(length, size int) {
+	end := size
+	if length >= 0 {
+		end += length + len("\r\n")
+	}
+	here := min(end, len(e.chunk)-e.at)
+	e.at += here
+	switch {
+	case end == here || e.err != nil:
+	case e.source == nil:
+		e.err = errUnexpectedReply
+	default:
+		_, err := e.source.Discard(end - here)
+		e.failed(err)
+	}
+}
+
 // head reads the first line of the next element, which must begin with kind, but leaves it where it is. It returns the
 // length that the line tells and its own size.
 func (e *elements) head(kind byte) (length, size int) {
@@ -69,7 +91,7 @@ func (e *elements) head(kind byte) (length, size int) {
 		} else if size > 0 {
 			return length, size
 		} else {
-			e.more()
+			e.more(0)
 		}
 	}
 	return 0, 0
@@ -104,25 +126,29 @@ func readNil(text []byte) (length, size int, ok bool) {
 	return -1, 1 + len(line), string(text[1:1+len(line)]) == line
 }
 
-// more waits for more of the reply. Where the chunk is full, what stands in it of the next element moves to a new one.
-func (e *elements) more() {
+// more waits for more of the reply. Where the chunk is full, what stands in it of the next element moves to a new one, which
+// has no more room than for twice of that or for the whole element, of end bytes, and a little behind it.
+func (e *elements) more(end int) {
 	if e.source == nil {
 		e.err = errUnexpectedReply
 		return
 	}
 	if len(e.chunk) == cap(e.chunk) {
 		rest := e.chunk[e.at:]
-		e.begin(rest, max(min(2*len(e.chunk), largestChunk), 2*len(rest), firstChunk))
+		e.begin(rest, max(min(2*len(e.chunk), largestChunk), min(2*len(rest), end+firstChunk), firstChunk))
 	}
 	read, err := e.source.Read(e.chunk[len(e.chunk):cap(e.chunk)])
 	e.chunk = e.chunk[:len(e.chunk)+read]
-	switch {
-	case read > 0:
-	case errors.Is(err, io.EOF):
-		e.err = io.ErrUnexpectedEOF
-	default:
-		e.err = err
+	if read == 0 {
+		e.failed(err)
 	}
+}
+
+func (e *elements) failed(err error) {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	e.err = err
 }
 
 // begin goes on in another chunk, which has room for at least size bytes, of which rest is the first.

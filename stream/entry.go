@@ -14,6 +14,8 @@ type Entry struct {
 	// lasting tells that the fields lie in memory that is theirs alone and may be written to, which no constant is. The
 	// event that Decode makes of them lies there, too; otherwise it gets memory of its own.
 	lasting bool
+	// unread is how many bytes of the fields were left out, since they were too many to be kept.
+	unread int
 }
 
 // Get returns the value of the first field called name that is not empty, and "" where there is none. PHP's null and
@@ -27,9 +29,9 @@ func (e Entry) Get(name string) string {
 	return ""
 }
 
-// Size is the number of bytes in all names and values.
+// Size is the number of bytes in all names and values, those included that a Reader has left out.
 func (e Entry) Size() int {
-	size := 0
+	size := e.unread
 	for _, field := range e.Fields {
 		size += len(field.Name) + len(field.Value)
 	}

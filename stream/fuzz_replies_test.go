@@ -20,7 +20,7 @@ var operations = []func(context.Context, *Group) (result any, complaint string, 
 		return swept.Buried, "", err
 	},
 	func(ctx context.Context, group *Group) (any, string, error) {
-		adopted, err := group.adopt(ctx, []any{"5-7"})
+		adopted, _, err := group.adopt(ctx, []Delivery{{Entry: Entry{ID: testID}}}, Room{Entries: 1})
 		return nil, unless(err != nil || adopted != nil, "no error and no list"), err
 	},
 	func(ctx context.Context, group *Group) (any, string, error) {

@@ -527,7 +527,7 @@ func TestAdoptTakesUpLostReplies(t *testing.T) {
 	onEach(t, func(b bench) {
 		held, lost := b.add(), b.add()
 		b.read(b.a, 2)
-		adopted, err := b.a.Adopt(b.Context(), func(id stream.ID) bool { return id == held })
+		adopted, _, err := b.a.Adopt(b.Context(), func(id stream.ID) bool { return id == held }, stream.Room{Entries: 5, Bytes: 100})
 		if err != nil {
 			t.Fatal(err)
 		}

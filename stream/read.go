@@ -3,9 +3,11 @@ package stream
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"math"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,11 +19,35 @@ import (
 // An end of ctx is seen before the read is sent and not during it: cutting a blocked read short would lose what the
 // server has just handed over. After an error that may have happened as well, and Adopt takes it up.
 func (g *Group) Read(ctx context.Context, count int, block time.Duration) ([]Delivery, error) {
-	return g.Reader().Read(ctx, count, block)
+	deliveries, _, err := g.Reader().Read(ctx, Room{Entries: count, Bytes: math.MaxInt}, block)
+	return deliveries, err
+}
+
+// Room is how much a consumer may take in hand: so many entries, and so many bytes of them. One entry is taken whatever
+// its size, or a large one would never be.
+type Room struct {
+	Entries int
+	Bytes   int
+}
+
+// Without is what is left of the room beside deliveries: nothing, where they are as many bytes as it has.
+func (r Room) Without(deliveries []Delivery) Room {
+	for _, delivery := range deliveries {
+		r.Bytes -= delivery.Size()
+	}
+	r.Entries -= len(deliveries)
+	if len(deliveries) > 0 && r.Bytes <= 0 {
+		r.Entries = 0
+	}
+	return r
 }
 
 // Reader reads as Group.Read does, again and again into the same memory. It is for one goroutine at a time.
 type Reader struct {
+	// MaxEntryBytes leaves out what is long of an entry that is larger, although its Size still counts that; zero leaves out
+	// nothing. In a Redis Cluster it has no effect.
+	MaxEntryBytes int
+
 	group      *Group
 	deliveries []Delivery
 	fields     []Field
@@ -37,66 +63,88 @@ func (g *Group) Reader() *Reader { return &Reader{group: g} }
 
 // Read is Group.Read, but for one thing: the deliveries, their Fields and the texts in those are overwritten by the next
 // Read. What was decoded from them stays.
-func (r *Reader) Read(ctx context.Context, count int, block time.Duration) ([]Delivery, error) {
+//
+// Redis counts entries and not bytes. Those that come beyond the bytes of room are over: they were handed to the consumer,
+// but have come without their Fields, and are for the caller to hand back. Where a Redis Cluster answers, they were in memory
+// for a moment; every other reply is passed over as it comes.
+func (r *Reader) Read(ctx context.Context, room Room, block time.Duration) (deliveries, over []Delivery, err error) {
 	if r.lasts { // a blocked read must not keep that in memory
 		clear(r.deliveries)
 		clear(r.fields)
 	}
 	g := r.group
 	words := make([]any, 0, 11)
-	words = append(words, "XREADGROUP", "GROUP", g.name, g.consumer, "COUNT", count)
+	words = append(words, "XREADGROUP", "GROUP", g.name, g.consumer, "COUNT", room.Entries)
 	if block >= time.Millisecond {
 		words = append(words, "BLOCK", min(block, MaxBlock).Milliseconds())
 	}
 	words = append(words, "STREAMS", g.client.keys.Stream(), ">")
-	deliveries, err := r.read(ctx, words, time.Now().Add(g.lease))
+	deliveries, over, err = r.read(ctx, words, room.Bytes, time.Now().Add(g.lease))
 	if err != nil {
-		return nil, g.failed("read", err)
+		return nil, nil, g.failed("read", err)
 	}
-	return deliveries, nil
+	return deliveries, over, nil
 }
 
 // read sends an XREADGROUP a single time. A Redis Cluster's client has to see a redirection as an error, and so reads a
 // typed reply; every other one has its reply read in place.
-func (r *Reader) read(ctx context.Context, words []any, leaseEnds time.Time) ([]Delivery, error) {
+func (r *Reader) read(ctx context.Context, words []any, most int, leaseEnds time.Time) (deliveries, over []Delivery, err error) {
 	client := r.group.client
 	server, isSingle := client.read.(*redis.Client)
 	if isSingle {
-		return r.readInPlace(ctx, server, words, leaseEnds)
+		return r.readInPlace(ctx, server, words, most, leaseEnds)
 	}
 	reply, err := client.readBlocked(ctx, len(words)-2, words...).Result()
 	if errors.Is(err, redis.Nil) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return parseRead(reply, leaseEnds)
+	deliveries, err = parseRead(reply, leaseEnds)
+	deliveries, over = split(deliveries, most)
+	return deliveries, over, err
 }
 
-func (r *Reader) readInPlace(ctx context.Context, server *redis.Client, words []any, leaseEnds time.Time) ([]Delivery, error) {
+// split parts from deliveries those beyond so many bytes, and lets go of what they say.
+func split(deliveries []Delivery, most int) (fitting, over []Delivery) {
+	for i := range deliveries {
+		size := deliveries[i].Size()
+		if most -= size; most < 0 && i > 0 {
+			fitting, over = deliveries[:i], deliveries[i:]
+			for i, delivery := range over {
+				over[i].Entry = Entry{ID: delivery.ID, unread: delivery.Size()}
+			}
+			return fitting, over
+		}
+	}
+	return deliveries, nil
+}
+
+func (r *Reader) readInPlace(
+	ctx context.Context, server *redis.Client, words []any, most int, leaseEnds time.Time,
+) (deliveries, over []Delivery, err error) {
 	const head = 64 // bytes, more than stand before the stream's name
 	reply := &readReply{
 		elements: elements{chunk: make([]byte, 0, head), spare: r.chunks}, leaseEnds: leaseEnds,
-		deliveries: r.deliveries[:0], fields: r.fields[:0],
+		deliveries: r.deliveries[:0], fields: r.fields[:0], most: most, largest: cmp.Or(max(r.MaxEntryBytes, 0), math.MaxInt),
 	}
-	err := server.Process(ctx, redis.NewRawWriteToCmd(ctx, reply, words...))
+	err = server.Process(ctx, redis.NewRawWriteToCmd(ctx, reply, words...))
 	r.deliveries, r.chunks, r.lasts = reply.deliveries, reply.used, reply.lasts
 	if r.fields = reply.fields; cap(r.fields) > fieldsKept {
 		r.fields = nil // an entry with so many comes once
 	}
 	switch {
 	case errors.Is(err, errReplyRead):
-		return reply.deliveries, nil
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case reply.isNil():
-		*r = Reader{group: r.group} // an idle group keeps nothing in memory
-		return nil, nil
+		*r = Reader{group: r.group, MaxEntryBytes: r.MaxEntryBytes} // an idle group keeps nothing in memory
+		return nil, nil, nil
 	default:
 		reply.parse()
-		return reply.deliveries, reply.err
 	}
+	return reply.deliveries[:reply.kept], reply.deliveries[reply.kept:], reply.err
 }
 
 // readReply is the reply to an XREADGROUP of one stream: [[stream, [[ID, [name, value...]]...]]], or nil. It is what a
@@ -107,6 +155,11 @@ type readReply struct {
 	leaseEnds  time.Time
 	deliveries []Delivery
 	fields     []Field // of the last deliveries, all of them where there was room
+
+	most    int  // how many bytes of entries may be kept
+	largest int  // how many bytes of one entry may be kept
+	kept    int  // how many deliveries were
+	full    bool // the rest is left out
 }
 
 // errReplyRead ends the library's reading of a reply that ReadFrom has read to its end. Being one of Redis' errors, it
@@ -166,6 +219,9 @@ func (r *readReply) parse() {
 	}
 	for left := entries; left > 0 && r.err == nil; left-- {
 		r.deliveries = append(r.deliveries, Delivery{Entry: r.entry(left), Deliveries: 1, LeaseEnds: r.leaseEnds})
+		if !r.full {
+			r.kept++
+		}
 	}
 	if r.err == nil && r.at != len(r.chunk) {
 		r.refuse()
@@ -191,14 +247,38 @@ func (r *readReply) entry(left int) Entry {
 		r.refuse()
 	}
 	r.makeRoom(size/2, left)
-	first := len(r.fields)
+	first, kept, unread := len(r.fields), 0, 0
 	for ; size > 0 && r.err == nil; size -= 2 {
-		r.fields = append(r.fields, Field{Name: r.text(), Value: r.text()})
+		r.fields = append(r.fields, Field{Name: r.value(&kept, &unread), Value: r.value(&kept, &unread)})
 	}
-	entry := Entry{ID: id, Fields: r.fields[first:len(r.fields):len(r.fields)]}
+	if r.full {
+		r.fields = r.fields[:first]
+		return Entry{ID: id, unread: kept + unread}
+	}
+	r.most -= kept
+	entry := Entry{ID: id, Fields: r.fields[first:len(r.fields):len(r.fields)], unread: unread}
 	lasting = lasting && !r.reused && len(r.used) == used
 	entry.lasting = lasting && entry.Size() > largestChunk/2 // a small one is copied, or it would keep its whole chunk
 	return entry
+}
+
+// shortText is how long a text may be that is kept of an entry which is too large: its name and its ID are wanted.
+const shortText = 256
+
+// value reads a text of an entry, of which so many bytes were kept and left out before, or leaves it out.
+func (r *readReply) value(kept, unread *int) string {
+	length, size := r.head('$')
+	tooLarge := length > shortText && *kept+*unread > r.largest-length
+	if !tooLarge && *kept > r.most-length && r.kept > 0 {
+		r.full = true
+	}
+	if r.full || tooLarge {
+		*unread += max(length, 0)
+		r.pass(length, size)
+		return ""
+	}
+	*kept += max(length, 0)
+	return r.take(length, size)
 }
 
 // makeRoom sees to room for the fields of an entry, and where there is none makes it for all entries that are left, as if

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"reflect"
@@ -259,7 +260,11 @@ func TestReadSetsNoMemoryAsideForClaims(t *testing.T) { // not parallel: it coun
 
 // readInPieces reads a reply as it comes from a connection that gives what source gives.
 func readInPieces(source io.Reader) ([]Delivery, error) {
-	reply := readReply{}
+	reply := unbounded()
+	return readFrom(&reply, source)
+}
+
+func readFrom(reply *readReply, source io.Reader) ([]Delivery, error) {
 	if err := reply.readRest(bufio.NewReader(source)); !errors.Is(err, errReplyRead) {
 		return nil, err
 	}
@@ -289,7 +294,7 @@ func TestReadInPieces(t *testing.T) {
 // something else than the connection's buffered reader.
 func TestReadWithoutTheReaderBehind(t *testing.T) {
 	t.Parallel()
-	reply := readReply{}
+	reply := unbounded()
 	head, rest, _ := strings.Cut(string(orderFrame(3)), "event_stream")
 	_, _ = reply.Write([]byte(head))
 	if n, err := reply.ReadFrom(strings.NewReader("event_stream")); n != int64(len("event_stream")) || err != nil {
@@ -473,7 +478,7 @@ func TestEventsOutliveTheirReply(t *testing.T) {
 		}
 		connection := &scripted{answer: replyOf(entries...)}
 		reader := scriptedGroupOn(t, connection).Reader()
-		deliveries, err := reader.Read(t.Context(), len(entries), 0)
+		deliveries, _, err := reader.Read(t.Context(), roomFor(len(entries)), 0)
 		if err != nil || len(deliveries) != len(entries) {
 			t.Fatalf("seed %d: Read: %d deliveries, %v", seed, len(deliveries), err)
 		}
@@ -489,7 +494,7 @@ func TestEventsOutliveTheirReply(t *testing.T) {
 			events = append(events, event)
 		}
 		connection.answer = replyOf(overwriting...)
-		if again, err := reader.Read(t.Context(), 1000, 0); err != nil || len(again) != 1000 || again[0].Get("event") != "E1" {
+		if again, _, err := reader.Read(t.Context(), roomFor(1000), 0); err != nil || len(again) != 1000 || again[0].Get("event") != "E1" {
 			t.Fatalf("seed %d: Read again: %d deliveries, %v", seed, len(again), err)
 		}
 		for number, event := range events {
@@ -500,16 +505,19 @@ func TestEventsOutliveTheirReply(t *testing.T) {
 	}
 }
 
+// roomFor is room for so many entries, whatever their size.
+func roomFor(entries int) Room { return Room{Entries: entries, Bytes: math.MaxInt} }
+
 // TestReaderOfAnIdleGroup reads much, and then nothing.
 func TestReaderOfAnIdleGroup(t *testing.T) {
 	t.Parallel()
 	connection := &scripted{answer: string(orderFrame(batch))}
 	reader := scriptedGroupOn(t, connection).Reader()
-	if deliveries, err := reader.Read(t.Context(), batch, 0); err != nil || len(deliveries) != batch || len(reader.chunks) == 0 {
+	if deliveries, _, err := reader.Read(t.Context(), roomFor(batch), 0); err != nil || len(deliveries) != batch || len(reader.chunks) == 0 {
 		t.Fatalf("Read: %d deliveries, %v, in %d chunks", len(deliveries), err, len(reader.chunks))
 	}
 	connection.answer = "*-1\r\n"
-	if deliveries, err := reader.Read(t.Context(), batch, 0); err != nil || len(deliveries) != 0 {
+	if deliveries, _, err := reader.Read(t.Context(), roomFor(batch), 0); err != nil || len(deliveries) != 0 {
 		t.Fatalf("Read: %d deliveries, %v", len(deliveries), err)
 	}
 	if reader.chunks != nil || reader.deliveries != nil || reader.fields != nil {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -12,6 +13,8 @@ type SweepRequest struct {
 	From ID
 	// Room is how many entries may be taken; zero shows life and does no more.
 	Room int
+	// Bytes is how many bytes of entries may be taken, but for the first one; zero, and the most, is 8 MiB.
+	Bytes int
 	// MaxDeliveries is the delivery count at which an entry is given up.
 	MaxDeliveries int
 	// Rob permits to take from consumers that have been silent for a lease.
@@ -60,11 +63,13 @@ type Buried struct {
 	Deliveries int
 }
 
-// How much of the pending list one call looks at, and how many bytes of events it takes.
+// How much of the pending list one call looks at, and how many bytes of entries it takes at most.
 const (
 	sweepPage  = 100
 	sweepBytes = 8 << 20
 )
+
+func (r SweepRequest) bytes() int { return min(cmp.Or(r.Bytes, sweepBytes), sweepBytes) }
 
 // Sweep looks through one page of the group's pending list: what is exhausted or deleted becomes a dead letter, what is
 // due is taken (XAUTOCLAIM), the rest is left alone. Only one consumer sweeps at a time; for the others the call is a
@@ -77,7 +82,7 @@ func (g *Group) Sweep(ctx context.Context, request SweepRequest) (Swept, error) 
 	}
 	sent := time.Now()
 	reply, err := g.client.run(ctx, g.client.scripts.sweep, keys, g.name, g.consumer, g.lease.Milliseconds(),
-		request.MaxDeliveries, from, sweepPage, request.Room, sweepBytes, request.robUntil(), flag(request.Alone),
+		request.MaxDeliveries, from, sweepPage, request.Room, request.bytes(), request.robUntil(), flag(request.Alone),
 		request.RemoveSilent.Milliseconds(), request.Guard.Milliseconds(), max(1, request.SuspectAfter)).Slice()
 	if err != nil {
 		return Swept{}, g.failed("sweep", err)

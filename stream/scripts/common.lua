@@ -17,3 +17,10 @@ local function pending(stream, group, id)
   if #found == 0 then return nil end
   return found[1][2], found[1][4]
 end
+
+-- size_of(fields) is how many bytes the names and values of an entry have.
+local function size_of(fields)
+  local bytes = 0
+  for _, part in ipairs(fields) do bytes = bytes + #part end
+  return bytes
+end

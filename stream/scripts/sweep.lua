@@ -3,10 +3,11 @@
 -- KEYS 1 the stream, 2 the group's dead letters, 3 the group's hash of notes, 4 the hash of registered groups,
 --      5 the group's hash of consumers, 6 the guard that says who sweeps
 -- ARGV 1 group, 2 consumer, 3 the lease in ms, 4 max deliveries, 5 the ID to begin at or `-`, 6 how many entries to look at,
---      7 how many to take at most (0: show life, no more), 8 how many bytes to take at most, 9 until when silent consumers
---      may be robbed, by the server's clock in ms (`0` for one lease after an outage), 10 `1` where nothing else is in hand,
---      so that a suspect may be taken, 11 remove consumers that are empty and silent for longer than this in ms (0: none
---      now), 12 how long the guard stands in ms, 13 how often an orphan has been delivered when it counts as a suspect
+--      7 how many to take at most (0: show life, no more), 8 how many bytes to take at most, but for the first entry,
+--      9 until when silent consumers may be robbed, by the server's clock in ms (`0` for one lease after an outage), 10 `1`
+--      where nothing else is in hand, so that a suspect may be taken, 11 remove consumers that are empty and silent for
+--      longer than this in ms (0: none now), 12 how long the guard stands in ms, 13 how often an orphan has been delivered
+--      when it counts as a suspect
 -- Reply: {the ID to go on at, '' at the end of the list; the deliveries taken as {ID, delivery count, note or '', fields};
 --        the dead letters written as {ID, reason, deliveries}; how many suspects were left; the consumers removed; why a
 --        write was refused, '' where none was; how many entries the consumer seems to have forgotten; the server's clock
@@ -201,11 +202,11 @@ for i = 1, #found do
       give_up(letter, note)
     elseif suspect and not (alone and #taken == 0) then
       suspects = suspects + 1
-    elseif #taken == room or (#taken > 0 and bytes >= room_bytes) then
+    elseif #taken == room or (#taken > 0 and bytes + size_of(entry[1][2]) > room_bytes) then
       return reply(id)
     else
       redis.call('XAUTOCLAIM', stream, group, me, 0, id, 'COUNT', 1)
-      for _, part in ipairs(entry[1][2]) do bytes = bytes + #part end
+      bytes = bytes + size_of(entry[1][2])
       taken[#taken + 1] = {id, deliveries + 1, notes[i] or '', entry[1][2]}
       if suspect then return reply(id) end
     end
