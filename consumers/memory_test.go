@@ -2,9 +2,11 @@ package consumers_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/metrics"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,9 +31,9 @@ const (
 // tests, whose memory it would count.
 func TestMemoryOfLargeEvents(t *testing.T) {
 	for _, test := range []struct{ workers, small, large int }{
-		{workers: 16, large: 80},
-		{workers: 64, large: 120},
-		{workers: 64, small: 20_000, large: 120},
+		{workers: 16, large: 40},
+		{workers: 64, large: 60},
+		{workers: 64, small: 10_000, large: 60},
 	} {
 		t.Run(fmt.Sprintf("%d small and %d large, %d workers", test.small, test.large, test.workers), func(t *testing.T) {
 			server := redistest.Start(t)
@@ -109,4 +111,49 @@ func watchLive(t *testing.T) (most func() uint64) {
 		result <- most
 	}()
 	return func() uint64 { stop(); return <-result }
+}
+
+// TestMemoryOfLostReplies takes up large events that Redis has handed to the consumer in a reply that it never got.
+func TestMemoryOfLostReplies(t *testing.T) {
+	const events = 30
+	server := redistest.Start(t)
+	client := openRedis(t, server.URL())
+	addOne(t, client)
+	var handled atomic.Int64
+	stop := startGroups(t, server.URL(), consumers.GroupOptions{
+		Name: "g", Events: []string{"*"}, MaxEventBytes: 8 * mebibyte,
+		Handler: consumers.HandlerFunc(func(context.Context, *consumers.Delivery) error {
+			handled.Add(1)
+			return nil
+		}),
+	})
+	defer stop()
+	until(t, "the group reads", func() bool { return handled.Load() == 1 })
+	handOver(t, client, events)
+	most := watchLive(t)
+	if err := client.ClientKillByFilter(t.Context(), "TYPE", "normal", "SKIPME", "yes").Err(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "everything is handled", func() bool { return handled.Load() >= 1+events })
+	if live := most(); live > mostLive {
+		t.Errorf("up to %d MB were in use at once, want at most %d MB", live>>20, mostLive>>20)
+	}
+}
+
+// handOver adds large events and hands each to the consumer of group g in one step, without a word to it.
+func handOver(t *testing.T, client *redis.Client, events int) {
+	t.Helper()
+	of, err := client.XInfoConsumers(t.Context(), stream.DefaultName, "g").Result()
+	if err != nil || len(of) == 0 {
+		t.Fatalf("XINFO CONSUMERS: %+v, %v", of, err)
+	}
+	name := of[slices.IndexFunc(of, func(one redis.XInfoConsumer) bool { return one.Name != "waiting" })].Name
+	script := `redis.call('XADD', KEYS[1], '*', 'event', 'LARGE', 'data', string.rep('x', ARGV[2]))
+		redis.call('XREADGROUP', 'GROUP', 'g', ARGV[1], 'COUNT', 1, 'STREAMS', KEYS[1], '>')`
+	for range events {
+		err := client.Eval(t.Context(), script, []string{stream.DefaultName}, name, largeEvent).Err()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			t.Fatal(err)
+		}
+	}
 }
