@@ -15,6 +15,9 @@ const (
 	ackBatch = 1000
 	// ackDelay is how long an ack waits for company.
 	ackDelay = 2 * time.Millisecond
+	// ackPauseMax bounds the pause after an ack that failed. What is done already should not have to be done again because
+	// its process dies just after an outage.
+	ackPauseMax = 200 * time.Millisecond
 	// scriptBatch is how many entries one script settles at most, to the same end.
 	scriptBatch = 100
 )
@@ -106,7 +109,7 @@ func (a *acker) flush(ctx context.Context, jobs []*job) {
 		return
 	}
 	repeated := false
-	err := insist(ctx, func() error {
+	err := insist(ctx, ackPauseMax, func() error {
 		for len(jobs) > 0 {
 			way, some := a.split(jobs, time.Now())
 			lost, err := a.ack(ctx, way, some)

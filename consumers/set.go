@@ -106,7 +106,7 @@ func (s *Set) ensure(ctx context.Context) (uptime time.Duration, err error) {
 	}
 	var ensured []stream.Ensured
 	waited := false
-	err = insist(ctx, func() error {
+	err = insist(ctx, time.Second, func() error {
 		if uptime, err = s.client.Uptime(ctx); err == nil {
 			ensured, err = s.client.EnsureGroups(ctx, specs)
 		}

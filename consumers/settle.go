@@ -42,7 +42,7 @@ const mostRefusals = 5
 func (r *runner) persist(ctx context.Context, job *job, verdict verdict) (owned bool, err error) {
 	tries, refusals := 0, 0
 	var last error
-	err = insist(ctx, func() error {
+	err = insist(ctx, time.Second, func() error {
 		tries++
 		owned, last = r.write(ctx, job, verdict)
 		r.settled(last)
@@ -92,6 +92,13 @@ func (r *runner) retry(ctx context.Context, job *job, verdict verdict) (owned bo
 		Tries: job.deliveries, Reason: verdict.reason, Error: verdict.err.Error(),
 	}})
 	return len(lost) == 0, err
+}
+
+// forgo lets go of an entry that was not started and that another consumer may own, as after a pause of this process. If
+// nobody has taken it, it is taken up again.
+func (r *runner) forgo(job *job) {
+	r.leases.Drop(&job.lease)
+	r.mayHaveLost.Store(true)
 }
 
 // lose lets go of an entry that another consumer owns. It may have come back under this consumer's name meanwhile.

@@ -7,9 +7,10 @@ import (
 	"github.com/millrace/millrace/stream"
 )
 
-// insist calls do until it succeeds, the group turns out to be gone, or ctx ends, and returns the last error.
-func insist(ctx context.Context, do func() error) error {
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+// insist calls do until it succeeds, the group turns out to be gone, or ctx ends, and returns the last error. Its pauses
+// grow, up to longest.
+func insist(ctx context.Context, longest time.Duration, do func() error) error {
+	for pause := min(50*time.Millisecond, longest); ; pause = min(2*pause, longest) {
 		err := do()
 		if err == nil || stream.IsNoGroup(err) {
 			return err

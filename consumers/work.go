@@ -45,16 +45,19 @@ func (r *runner) workOff(ctx context.Context, place *atomic.Pointer[handout], ba
 // process takes one job from its start to its outcome. It returns the time at which it is done, if it knows, so that the
 // end of one quick handling is the start of the next: asking the clock is a good part of what both cost.
 func (r *runner) process(ctx context.Context, job *job, place *atomic.Pointer[handout], now time.Time) (done time.Time) {
-	if job.lease.Lost() {
-		r.lose(job, nil)
-		return time.Time{}
-	}
-	if job.fault != nil {
-		r.settle(ctx, job, verdict{outcome: DeadLettered, reason: job.fault.Reason, err: errors.New(job.fault.Hint)})
-		return time.Time{}
-	}
 	if now.IsZero() {
 		now = time.Now()
+	}
+	switch {
+	case job.lease.Lost():
+		r.lose(job, nil)
+		return time.Time{}
+	case job.lease.Ended(now):
+		r.forgo(job)
+		return time.Time{}
+	case job.fault != nil:
+		r.settle(ctx, job, verdict{outcome: DeadLettered, reason: job.fault.Reason, err: errors.New(job.fault.Hint)})
+		return time.Time{}
 	}
 	handed := job.handed
 	handed.job, job.handed, job.started = job, nil, now
