@@ -41,6 +41,7 @@ type settings struct {
 	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"25s"`
 	Retention     time.Duration `env:"RETENTION" envDefault:"24h"`
 	MaxEventBytes byteCount     `env:"MAX_EVENT_BYTES" envDefault:"1MiB"`
+	HeldBytes     byteCount     `env:"HELD_BYTES" envDefault:"16MiB"`
 	HTTPAddr      string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
 	HTTPToken     string        `env:"HTTP_TOKEN"`
 	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`
@@ -76,6 +77,7 @@ func (s *settings) config() command.Config {
 		ShutdownGrace: s.ShutdownGrace,
 		Retention:     s.Retention,
 		MaxEventBytes: int(s.MaxEventBytes),
+		HeldBytes:     int(s.HeldBytes),
 		HTTPAddr:      s.HTTPAddr,
 		HTTPToken:     s.HTTPToken,
 		LogLevel:      level,
@@ -188,6 +190,7 @@ const (
 	day       = 24 * time.Hour
 	mostWhole = 1000
 	kibibyte  = 1 << 10
+	mebibyte  = 1 << 20
 	gibibyte  = 1 << 30
 )
 
@@ -210,6 +213,9 @@ func (c *checker) all(s *settings) {
 	c.within("RETENTION", s.Retention, time.Second, 10*365*day)
 	if s.MaxEventBytes < kibibyte || s.MaxEventBytes > gibibyte/2 {
 		c.expect("MAX_EVENT_BYTES", fmt.Errorf("expected 1KiB to 512MiB, got %s", quote(c.values[prefix+"MAX_EVENT_BYTES"])))
+	}
+	if s.HeldBytes < mebibyte || s.HeldBytes > 64*gibibyte {
+		c.expect("HELD_BYTES", fmt.Errorf("expected 1MiB to 64GiB, got %s", quote(c.values[prefix+"HELD_BYTES"])))
 	}
 	c.expect("HTTP_ADDR", checkAddress(s.HTTPAddr, "127.0.0.1:8080"))
 	c.expect("HTTP_TOKEN", checkToken(s.HTTPToken))

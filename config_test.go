@@ -45,17 +45,17 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"MILLRACE_STREAM={shop}:events", "MILLRACE_HANDLERS_FILE=a.yaml", "MILLRACE_HANDLERS= a, b,,",
 		"MILLRACE_CONSUMER=c", "MILLRACE_LEASE=1m30s", "MILLRACE_MAX_DELIVERIES=3", "MILLRACE_BACKOFF_MIN=2s",
 		"MILLRACE_BACKOFF_MAX=2s", "MILLRACE_TIMEOUT=5s", "MILLRACE_CONCURRENCY=1", "MILLRACE_SHUTDOWN_GRACE=10s",
-		"MILLRACE_RETENTION=72h", "MILLRACE_MAX_EVENT_BYTES=512KiB", "MILLRACE_HTTP_ADDR=:8080",
-		"MILLRACE_HTTP_TOKEN=0123456789abcdef",
+		"MILLRACE_RETENTION=72h", "MILLRACE_MAX_EVENT_BYTES=512KiB", "MILLRACE_HELD_BYTES=64MiB",
+		"MILLRACE_HTTP_ADDR=:8080", "MILLRACE_HTTP_TOKEN=0123456789abcdef",
 		"MILLRACE_LOG_LEVEL=debug", "MILLRACE_LOG_FORMAT=console",
 	})
 	want := command.Config{
 		RedisURL: "rediss://user:hunter2@redis.example.com:6380/2", EmbeddedAddr: "[::1]:0", Stream: "{shop}:events",
 		HandlersFile: "a.yaml", Handlers: []string{"a", "b"}, Consumer: "c", Lease: 90 * time.Second, MaxDeliveries: 3,
 		BackoffMin: 2 * time.Second, BackoffMax: 2 * time.Second, Timeout: 5 * time.Second, Concurrency: 1,
-		ShutdownGrace: 10 * time.Second, Retention: 72 * time.Hour, MaxEventBytes: 512 << 10, HTTPAddr: ":8080",
-		HTTPToken: "0123456789abcdef",
-		LogLevel:  zapcore.DebugLevel, LogFormat: "console",
+		ShutdownGrace: 10 * time.Second, Retention: 72 * time.Hour, MaxEventBytes: 512 << 10, HeldBytes: 64 << 20,
+		HTTPAddr: ":8080", HTTPToken: "0123456789abcdef",
+		LogLevel: zapcore.DebugLevel, LogFormat: "console",
 	}
 	if err != nil || len(warnings) > 0 || !equal(got, want) {
 		t.Errorf("got %+v, %q, %v\nwant %+v", got, warnings, err, want)
@@ -69,7 +69,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"MILLRACE_HANDLERS=a,b c", "MILLRACE_CONSUMER=two words", "MILLRACE_LEASE=30", "MILLRACE_MAX_DELIVERIES=0",
 		"MILLRACE_BACKOFF_MIN=5m", "MILLRACE_BACKOFF_MAX=1m", "MILLRACE_TIMEOUT=-1s", "MILLRACE_CONCURRENCY=many",
 		"MILLRACE_SHUTDOWN_GRACE=forever", "MILLRACE_RETENTION=1ms", "MILLRACE_MAX_EVENT_BYTES=1MB",
-		"MILLRACE_HTTP_ADDR=8080", "MILLRACE_HTTP_TOKEN=hunter2", "MILLRACE_LOG_LEVEL=loud\nMILLRACE", "MILLRACE_LOG_FORMAT=xml",
+		"MILLRACE_HELD_BYTES=16KiB", "MILLRACE_HTTP_ADDR=8080", "MILLRACE_HTTP_TOKEN=hunter2", "MILLRACE_LOG_LEVEL=loud\nMILLRACE", "MILLRACE_LOG_FORMAT=xml",
 	})
 	if err == nil {
 		t.Fatal("got no error")
@@ -87,6 +87,7 @@ MILLRACE_CONCURRENCY: expected a whole number, got "many"
 MILLRACE_SHUTDOWN_GRACE: expected a duration such as 30s, 5m or 24h, got "forever"
 MILLRACE_RETENTION: expected 1s to 87600h, got 1ms
 MILLRACE_MAX_EVENT_BYTES: expected a number of bytes such as 1048576, 512KiB or 1MiB, got "1MB"
+MILLRACE_HELD_BYTES: expected 1MiB to 64GiB, got "16KiB"
 MILLRACE_HTTP_ADDR: expected a host and a port such as 127.0.0.1:8080, got "8080"
 MILLRACE_HTTP_TOKEN: expected 16 to 512 letters, digits or punctuation without spaces, such as ` + "`openssl rand -hex 32`" + ` prints
 MILLRACE_LOG_LEVEL: expected debug, info, warn, error, got "loud\nMILLRACE"

@@ -70,7 +70,9 @@ func runTrial(ctx context.Context, tried trial, settings settings, out io.Writer
 	}
 	began := time.Now()
 	load := w.startLoad(ctx, plan.every, plan.errand)
-	faults := []error{tried.unfold(ctx, w, settings.size), load.end()}
+	faults := []error{tried.unfold(ctx, w, settings.size)}
+	published, err := load.end()
+	w.settings.events, faults = published, append(faults, err)
 	if ctx.Err() != nil {
 		return errors.Join(errors.New("interrupted: nothing was judged"), w.fleet.close(), w.close())
 	}

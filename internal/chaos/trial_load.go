@@ -16,7 +16,9 @@ import (
 type load struct {
 	running sync.WaitGroup
 	cancel  context.CancelFunc
-	fault   error
+
+	published int
+	fault     error
 }
 
 // startLoad publishes an event with a drawn errand every so often; each one until Redis has taken it.
@@ -25,18 +27,18 @@ func (w *world) startLoad(ctx context.Context, every time.Duration, draw func(*r
 	started := &load{cancel: cancel}
 	random := rand.New(rand.NewPCG(w.settings.seed, 1))
 	started.running.Go(func() {
-		for number := 0; started.fault == nil && rest(ctx, every) == nil; number++ {
-			started.fault = w.publishErrand(context.WithoutCancel(ctx), fmt.Sprintf("e%d", number), draw(random))
+		for ; started.fault == nil && rest(ctx, every) == nil; started.published++ {
+			started.fault = w.publishErrand(context.WithoutCancel(ctx), fmt.Sprintf("e%d", started.published), draw(random))
 		}
 	})
 	return started
 }
 
-// end stops the load, and returns what was wrong with it.
-func (l *load) end() error {
+// end stops the load, and returns how many events were published and what was wrong with it.
+func (l *load) end() (published int, err error) {
 	l.cancel()
 	l.running.Wait()
-	return l.fault
+	return l.published, l.fault
 }
 
 // publishErrand publishes an event, again and again until Redis has answered, and tells the history.

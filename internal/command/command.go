@@ -49,6 +49,8 @@ type Config struct {
 	Retention time.Duration
 	// MaxEventBytes is the size of the largest event that is accepted.
 	MaxEventBytes int
+	// HeldBytes is how many bytes of events are in hand at once, beside one event of each group.
+	HeldBytes int
 	// HTTPAddr is where health and metrics are served.
 	HTTPAddr string
 	// HTTPToken is what everything there but the probes asks for, as a bearer token; "" is nothing.

@@ -133,6 +133,7 @@ func (s *service) makeSet() error {
 		Consumer:  s.config.Consumer,
 		Lease:     s.config.Lease,
 		Grace:     s.config.ShutdownGrace,
+		HeldBytes: s.config.HeldBytes,
 		Retention: s.config.Retention,
 		Logger:    s.Logger,
 		Metrics:   consumers.NewMetrics(s.metrics),
