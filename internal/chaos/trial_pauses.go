@@ -88,7 +88,7 @@ func (t *pausesTrial) judge(ctx context.Context, w *world, all []sighting, out i
 	var faults []error
 	excused := map[*witnessed]time.Time{}
 	for _, each := range handlings {
-		if each.ok && pausedIn(each, pauses) {
+		if pausedIn(each, pauses) { // whether it ends well or not, it is taken over meanwhile
 			w.history.InFlight(each.group, each.eventID)
 		}
 		for _, pause := range pauses {
