@@ -31,9 +31,8 @@ func handBack(ctx context.Context, group Leaving, deliveries []stream.Delivery, 
 	for chunk := range slices.Chunk(deliveries, renewBatch) {
 		releases := make([]stream.Release, len(chunk))
 		for i, delivery := range chunk {
-			releases[i] = stream.Release{ID: delivery.ID, Deliveries: delivery.Deliveries}
-			if !started(delivery.ID) {
-				releases[i].Deliveries--
+			releases[i] = stream.Release{
+				ID: delivery.ID, Deliveries: delivery.Deliveries, Unstarted: !started(delivery.ID),
 			}
 		}
 		if _, err := group.Release(ctx, releases); err != nil {

@@ -135,7 +135,7 @@ func (r *runner) begin(ctx context.Context, jobs []*job) (starting []*job, err e
 // not made out to be of this one: a suspect stays a suspect.
 func (r *runner) postpone(ctx context.Context, job *job) {
 	release := stream.Release{
-		ID: job.id, Deliveries: job.deliveries - 1, Delay: duplicateDelay,
+		ID: job.id, Deliveries: job.deliveries, Unstarted: true, Delay: duplicateDelay,
 		Reason: stream.RetryDuplicate, Error: "another entry with the same event is being handled",
 	}
 	if job.note != nil {

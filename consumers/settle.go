@@ -82,7 +82,7 @@ func (r *runner) write(ctx context.Context, job *job, verdict verdict) (owned bo
 	}
 	return r.group.GiveUp(ctx, stream.GiveUp{
 		ID: job.id, Reason: verdict.reason, Error: verdict.err.Error(),
-		Event: job.name, EventID: job.eventID, Deduped: r.options.Dedupe > 0,
+		Event: job.name, EventID: job.eventID, Deduped: r.options.Dedupe > 0, Deliveries: job.deliveries,
 	})
 }
 

@@ -101,7 +101,7 @@ func TestGuardOfNobody(t *testing.T) {
 			}
 			id := b.add()
 			b.read(b.a, 1)
-			if _, err := b.a.Release(ctx, []stream.Release{{ID: id}}); err != nil {
+			if _, err := b.a.Release(ctx, []stream.Release{{ID: id, Deliveries: 1, Unstarted: true}}); err != nil {
 				t.Fatal(err)
 			}
 			if got := ids(b.sweep(b.b, nil).Taken); !slices.Equal(got, []stream.ID{id}) {

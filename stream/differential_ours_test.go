@@ -267,7 +267,7 @@ func releaseSome(s *side, d dice) (did, came string) {
 		had := int(d.view.owners[group][number].deliveries)
 		release := stream.Release{ID: s.entries.id(number), Deliveries: had, Delay: one(d, 0, 0, 0, time.Hour, 3*time.Hour)}
 		if d.chance(30) {
-			release.Deliveries = max(0, had-1)
+			release.Unstarted = had > 0
 		} else {
 			release.Tries = had
 			release.Reason = one(d, stream.RetryFailed, stream.RetryPanic)

@@ -265,18 +265,42 @@ func TestRetryWaitsInThePendingList(t *testing.T) {
 	})
 }
 
-// TestReleaseOfAnEarlierDelivery has a release come to Redis so late that the entry has been with others and is back: what it
-// says is of an earlier delivery, and must not undo the count of those since.
-func TestReleaseOfAnEarlierDelivery(t *testing.T) {
+// TestSettlingAnEarlierDelivery has a release and a dead letter come to Redis so late that the entry was handed over again
+// since: what they say is of an earlier delivery, and must not undo the count of that one or bury what it may achieve.
+func TestSettlingAnEarlierDelivery(t *testing.T) {
 	onEach(t, func(b bench) {
 		id := b.add()
 		b.read(b.a, 1)
-		b.client.Redis().Do(b.Context(), "XCLAIM", b.client.Keys().Stream(), "g", "a", 0, id.String(), "RETRYCOUNT", 3, "JUSTID")
+		b.client.Redis().Do(b.Context(), "XCLAIM", b.client.Keys().Stream(), "g", "a", 0, id.String(), "RETRYCOUNT", 2, "JUSTID")
 		lost, err := b.a.Release(b.Context(), []stream.Release{{ID: id, Deliveries: 1, Tries: 1, Reason: stream.RetryFailed}})
 		if len(lost) != 1 || err != nil {
 			t.Errorf("release: got %v, %v, want that the delivery is lost", lost, err)
 		}
-		b.wantPending(id.String() + " a 3")
+		owned, err := b.a.GiveUp(b.Context(), stream.GiveUp{ID: id, Deliveries: 1, Reason: stream.DeadPermanent})
+		if owned || err != nil {
+			t.Errorf("dead letter: got %v, %v, want that the delivery is lost", owned, err)
+		}
+		b.wantPending(id.String() + " a 2")
+	})
+}
+
+func TestNoNotesWithoutAnythingPending(t *testing.T) {
+	onEach(t, func(b bench) {
+		id := b.add()
+		b.read(b.a, 1)
+		release := stream.Release{ID: id, Deliveries: 1, Tries: 1, Reason: stream.RetryFailed, Delay: time.Hour}
+		if _, err := b.a.Release(b.Context(), []stream.Release{release}); err != nil {
+			t.Fatal(err)
+		}
+		b.sweep(b.b, nil)
+		if notes := b.client.Redis().HLen(b.Context(), b.client.Keys().Attempts("g")).Val(); notes != 1 {
+			t.Fatalf("notes while the entry waits: got %d, want 1", notes)
+		}
+		b.ack(id) // as one who handled it before, and whose XACK was late
+		b.sweep(b.b, nil)
+		if notes := b.client.Redis().HLen(b.Context(), b.client.Keys().Attempts("g")).Val(); notes != 0 {
+			t.Errorf("notes while nothing is pending: got %d, want 0", notes)
+		}
 	})
 }
 
@@ -362,7 +386,7 @@ func TestSweepThatComesTooLateRobsNobody(t *testing.T) {
 	onEach(t, func(b bench) {
 		held, released := b.add(), b.add()
 		b.read(b.a, 2)
-		if _, err := b.a.Release(b.Context(), []stream.Release{{ID: released, Deliveries: 0}}); err != nil {
+		if _, err := b.a.Release(b.Context(), []stream.Release{{ID: released, Deliveries: 1, Unstarted: true}}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(lease + 20*time.Millisecond) // the lease runs by the server's clock
@@ -416,6 +440,8 @@ func TestSpoiltNotesStopNoSweep(t *testing.T) {
 		wait := func(deliveries int, note string) stream.ID {
 			id := b.add()
 			b.read(b.a, 1)
+			b.client.Redis().Do(b.Context(), "XCLAIM", b.client.Keys().Stream(), "g", "a", 0, id.String(),
+				"RETRYCOUNT", deliveries, "JUSTID")
 			if _, err := b.a.Release(b.Context(), []stream.Release{{ID: id, Deliveries: deliveries}}); err != nil {
 				t.Fatal(err)
 			}
@@ -544,7 +570,7 @@ func TestLeaveOnlyWithNothingPending(t *testing.T) {
 		if gone, err := b.a.Leave(b.Context()); gone || err != nil {
 			t.Fatalf("leave with a pending entry: got %v, %v", gone, err)
 		}
-		_, err := b.a.Release(b.Context(), []stream.Release{{ID: id, Deliveries: 0}})
+		_, err := b.a.Release(b.Context(), []stream.Release{{ID: id, Deliveries: 1, Unstarted: true}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -64,8 +64,10 @@ func (g *Group) Renew(ctx context.Context, ids []ID) (lost []ID, err error) {
 // Release is an entry that goes back: to be retried later, or because it was never started.
 type Release struct {
 	ID ID
-	// Deliveries is the delivery count that the entry is left with: one less than it had where it was not started.
+	// Deliveries is the delivery count of what is released. An entry that was delivered again since is lost.
 	Deliveries int
+	// Unstarted leaves the entry with one delivery less, as if it had not been handed over.
+	Unstarted bool
 	// Delay is how long it waits; zero is due at once.
 	Delay time.Duration
 	// Tries is the delivery count of the try that failed.
@@ -83,8 +85,12 @@ type Release struct {
 func (g *Group) Release(ctx context.Context, releases []Release) (lost []ID, err error) {
 	args := []any{g.name, g.consumer, g.lease.Milliseconds()}
 	for _, release := range releases {
-		args = append(args, release.ID.String(), release.Deliveries, release.Delay.Milliseconds(),
-			release.Tries, release.Reason, CleanError(release.Error))
+		left := release.Deliveries
+		if release.Unstarted {
+			left--
+		}
+		args = append(args, release.ID.String(), release.Deliveries, left, release.Delay.Milliseconds(), release.Tries,
+			release.Reason, CleanError(release.Error))
 	}
 	reply, err := g.client.run(ctx, g.client.scripts.release, g.settleKeys(), args...).Slice()
 	if err != nil {
@@ -104,6 +110,9 @@ type GiveUp struct {
 	Event, EventID string
 	// Deduped tells that a dedupe marker of the event has to go.
 	Deduped bool
+	// Deliveries is the delivery count of what is given up. An entry that was delivered again since is not; zero is whatever
+	// it has.
+	Deliveries int
 }
 
 // GiveUp writes the dead letter of an entry and acks it, in one step. owned is false, and nothing was done, where the
@@ -114,7 +123,7 @@ func (g *Group) GiveUp(ctx context.Context, letter GiveUp) (owned bool, err erro
 		keys = append(keys, g.client.keys.Done(g.name, letter.Event, letter.EventID))
 	}
 	done, err := g.client.run(ctx, g.client.scripts.giveUp, keys, g.name, g.consumer, letter.ID.String(),
-		letter.Reason, CleanError(letter.Error), letter.EventID).Int()
+		letter.Reason, CleanError(letter.Error), letter.EventID, letter.Deliveries).Int()
 	if err != nil {
 		return false, g.failed("write a dead letter of", err)
 	}

@@ -97,7 +97,7 @@ func (b bench) spite() {
 	consumer := b.read("labels", 3)
 	b.giveUp(consumer, first, spiteful)
 	b.giveUp(consumer, second, strings.Repeat(spiteful, 500))
-	release := stream.Release{Tries: 1, Reason: "failed", Error: spiteful, Delay: time.Hour}
+	release := stream.Release{Deliveries: 1, Tries: 1, Reason: "failed", Error: spiteful, Delay: time.Hour}
 	release.ID, _ = stream.ParseID(third)
 	if _, err := consumer.Release(b.Context(), []stream.Release{release}); err != nil {
 		b.Fatal(err)

@@ -1,12 +1,14 @@
 -- give_up: write the dead letter of an entry and ack it, in one step, if the consumer still owns it.
 --
 -- KEYS 1 the stream, 2 the group's dead letters, 3 the group's hash of notes, 4 the dedupe marker where the group dedupes
--- ARGV 1 group, 2 consumer, 3 the entry's ID, 4 reason, 5 error, 6 the event's ID
--- Reply: 1, or 0 where the consumer does not own the entry any more
+-- ARGV 1 group, 2 consumer, 3 the entry's ID, 4 reason, 5 error, 6 the event's ID, 7 the delivery count of what is given up,
+--      0 where that may be any
+-- Reply: 1, or 0 where the consumer does not own the entry any more, or owns it anew after others had it
 
 local stream, group, consumer, id = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local owner, deliveries = pending(stream, group, id)
-if owner ~= consumer then return 0 end
+local given_up = tonumber(ARGV[7])
+if owner ~= consumer or (given_up > 0 and deliveries > given_up) then return 0 end
 
 local letter = {stream = stream, dead = KEYS[2], attempts = KEYS[3], group = group, id = id,
   deliveries = deliveries, consumer = consumer, reason = ARGV[4], error = ARGV[5], event_id = ARGV[6]}

@@ -30,6 +30,9 @@
 -- longer if it waited for a retry, and has its owner's silence counted from now on if it has one; and the guard of a
 -- consumer that showed life in the future, or not for a lease, guards nothing.
 --
+-- Where nothing is pending no note means anything. One is left where an XACK was so late on its way that the entry had been
+-- with others meanwhile, who had noted a failure.
+--
 -- Under a memory limit Redis refuses what adds data. Signs of life and dead letters are done without then, and reported;
 -- taking over goes on, since work that gets done is what frees memory.
 
@@ -170,6 +173,7 @@ if sweeper and sweeper ~= me and sweeps(sweeper) then return reply('') end
 if sweeper or from == '-' then attempt('SET', guard, me, 'PX', ARGV[12]) end
 
 if from == '-' then
+  if redis.call('XPENDING', stream, group)[1] == 0 then redis.call('DEL', attempts) end
   attempt('HSET', groups, group .. ':seen', whole(now))
   attempt('HSET', groups, group .. ':checkpoint', checkpoint() or '0-0')
 end
