@@ -72,7 +72,7 @@ type Swept struct {
 	Taken []stream.Delivery
 	// Buried are the entries that became dead letters.
 	Buried []stream.Buried
-	// Suspects tells that entries are due which may only be taken while nothing else is in hand.
+	// Suspects tells that an entry is due which may only be taken while nothing else is in hand. The next Sweep begins there.
 	Suspects bool
 	// Removed are the dead consumers whose names were removed.
 	Removed []string
@@ -114,7 +114,7 @@ func (s *Sweeper) Sweep(ctx context.Context, room stream.Room, alone bool) (Swep
 			s.pause()
 			return all, nil
 		}
-		if room.Entries <= 0 || len(page.Taken) > 0 && s.Suspect(&page.Taken[0]) {
+		if room.Entries <= 0 || page.Suspects > 0 || len(page.Taken) > 0 && s.Suspect(&page.Taken[0]) {
 			break
 		}
 	}

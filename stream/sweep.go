@@ -40,7 +40,7 @@ type Swept struct {
 	Taken []Delivery
 	// Buried are the entries that became dead letters.
 	Buried []Buried
-	// Suspects counts entries that were due and may only be taken alone.
+	// Suspects is 1 where the page ends at an entry that was due and may only be taken alone; Next is that entry.
 	Suspects int
 	// Removed are the consumers whose names were removed.
 	Removed []string

@@ -9,7 +9,7 @@
 --      longer than this in ms (0: none now), 12 how long the guard stands in ms, 13 how often an orphan has been delivered
 --      when it counts as a suspect
 -- Reply: {the ID to go on at, '' at the end of the list; the deliveries taken as {ID, delivery count, note or '', fields};
---        the dead letters written as {ID, reason, deliveries}; how many suspects were left; the consumers removed; why a
+--        the dead letters written as {ID, reason, deliveries}; 1 where a suspect had to be left, else 0; the consumers removed; why a
 --        write was refused, '' where none was; how many entries the consumer seems to have forgotten; the server's clock
 --        in ms}
 --
@@ -19,7 +19,10 @@
 --
 -- An orphan is an entry whose last delivery left no note: its process was killed or stalled, perhaps by this very entry.
 --
--- One consumer sweeps at a time. One that leaves suspects gives the guard up, and does not take it again on the pages that
+-- A page ends at a suspect that it has to leave, and the next one begins there. So nothing else is taken until the hands are
+-- empty, or another consumer has taken the suspect: retries that come due one after the other would keep it out for ever.
+--
+-- One consumer sweeps at a time. One that leaves a suspect gives the guard up, and does not take it again on the pages that
 -- follow: what it has in hand may keep it for long, and another one may have nothing in hand.
 --
 -- A page that was held up on its way, or by a server that stood still, comes before the renewals that were held up with it.
@@ -205,7 +208,8 @@ for i = 1, #found do
     if #entry == 0 or deliveries >= max_deliveries then
       give_up(letter, note)
     elseif suspect and not (alone and #taken == 0) then
-      suspects = suspects + 1
+      suspects = 1
+      return reply(id)
     elseif #taken == room or (#taken > 0 and bytes + size_of(entry[1][2]) > room_bytes) then
       return reply(id)
     else
