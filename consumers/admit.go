@@ -37,6 +37,7 @@ func (r *runner) sort(ctx context.Context, deliveries []stream.Delivery) []*job 
 		delivery := &deliveries[i]
 		size := r.sizeOf(delivery)
 		if !r.leases.Hold(delivery.ID, size, &job.lease, delivery.LeaseEnds) {
+			r.mayHaveLost.Store(true) // the delivery before it is being settled, or was lost: adopt looks again
 			continue
 		}
 		held++

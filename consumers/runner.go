@@ -155,7 +155,7 @@ func (r *runner) handBack(ctx context.Context, jobs ...*job) {
 	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
 	defer cancel()
 	if err := insist(ctx, time.Second, func() error { return claim.HandBack(ctx, r.group, deliveries) }); err != nil {
-		r.mayHaveLost.Store(true)
+		defer r.mayHaveLost.Store(true) // when they are not held any more
 		r.log.Warn("could not hand back what was not started", zap.Int("entries", len(jobs)), zap.Error(err))
 	}
 	r.leases.Drop(leasesOf(jobs)...)

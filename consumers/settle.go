@@ -21,7 +21,7 @@ func (r *runner) settle(ctx context.Context, job *job, verdict verdict) {
 		r.lose(job, verdict.err)
 		return
 	}
-	owned, err := r.persist(ctx, job, verdict)
+	owned, repeated, err := r.persist(ctx, job, verdict)
 	switch {
 	case stream.IsNoGroup(err) || err == nil && !owned:
 		r.lose(job, verdict.err)
@@ -29,6 +29,9 @@ func (r *runner) settle(ctx context.Context, job *job, verdict verdict) {
 		r.letGo(ctx, job, err)
 	default:
 		r.leases.Drop(&job.lease)
+		if repeated { // the first try may have been carried out, and a sweep of ours have taken the entry up since
+			r.mayHaveLost.Store(true)
+		}
 		r.report(job.result(r.options.Name, verdict))
 	}
 }
@@ -39,7 +42,7 @@ const mostRefusals = 5
 // persist writes a verdict, again and again until Redis has taken it, refuses it for good, or ctx ends. An entry that a
 // repeat finds in other hands counts as owned while the lease runs, since nobody could take it: an earlier try was carried
 // out, and its reply was lost.
-func (r *runner) persist(ctx context.Context, job *job, verdict verdict) (owned bool, err error) {
+func (r *runner) persist(ctx context.Context, job *job, verdict verdict) (owned, repeated bool, err error) {
 	tries, refusals := 0, 0
 	var last error
 	err = insist(ctx, time.Second, func() error {
@@ -54,7 +57,7 @@ func (r *runner) persist(ctx context.Context, job *job, verdict verdict) (owned 
 		}
 		return last
 	})
-	return owned || tries > 1 && !job.lease.Ended(time.Now()), cmp.Or(err, last)
+	return owned || tries > 1 && !job.lease.Ended(time.Now()), tries > 1, cmp.Or(err, last)
 }
 
 // settled is told how the last attempt to settle a failure went.
@@ -69,10 +72,10 @@ func (r *runner) letGo(ctx context.Context, job *job, cause error) {
 	_, err := r.retry(ctx, job, verdict{
 		reason: stream.RetryFailed, delay: r.options.Backoff.Max, err: fmt.Errorf("could not be settled: %w", cause),
 	})
+	r.leases.Drop(&job.lease)
 	if err != nil {
 		r.mayHaveLost.Store(true)
 	}
-	r.leases.Drop(&job.lease)
 }
 
 // write tells Redis to retry the job later or to make a dead letter of it. owned is false where the entry was lost.

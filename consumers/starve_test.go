@@ -51,3 +51,39 @@ func TestSuspectStartsBesideSteadyRetries(t *testing.T) {
 		}
 	})
 }
+
+// TestRetryThatIsBackBeforeItsReply has a failed try handed back by a release whose reply is lost, and taken up again by a
+// sweep of the same consumer, before the release is repeated: the next try must not wait for a lease.
+func TestRetryThatIsBackBeforeItsReply(t *testing.T) {
+	onReal(t, func(b *bench, server *redistest.Server) {
+		started, fail := make(chan struct{}, 2), make(chan struct{})
+		change, _ := b.inTrouble()
+		b.run(func(o *consumers.Options) { change(o); o.Lease = time.Minute }, group("g",
+			func(_ context.Context, delivery *consumers.Delivery) error {
+				if started <- struct{}{}; delivery.Deliveries > 1 {
+					return nil
+				}
+				<-fail
+				return errors.New("boom")
+			}))
+		id := b.add("event", "ORDER")
+		<-started
+		b.claim(stream.Waiting, id, 0) // the release that was carried out
+		b.until("it is taken up again", func() bool {
+			entries := b.client.Redis().XPendingExt(b.Context(), &redis.XPendingExtArgs{
+				Stream: "event_stream", Group: "g", Start: "-", End: "+", Count: 1,
+			}).Val()
+			return len(entries) == 1 && entries[0].Consumer != stream.Waiting
+		})
+		time.Sleep(50 * time.Millisecond) // and has come
+		server.CLI("ACL", "SETUSER", "default", "-evalsha")
+		close(fail)
+		time.Sleep(30 * time.Millisecond)
+		server.CLI("ACL", "SETUSER", "default", "+evalsha")
+		select {
+		case <-started:
+		case <-time.After(8 * time.Second):
+			b.Fatal("the next try was not started within 8s")
+		}
+	})
+}
