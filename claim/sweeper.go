@@ -46,14 +46,11 @@ type Sweeper struct {
 	clockRead   time.Time     // when that was read
 }
 
-// NewSweeper returns a Sweeper that is due at once. uptime is how long the server has been up, zero where that is not
-// known: for one lease after its start owners that could not reach it must have their chance to renew first.
-func NewSweeper(group Sweeping, maxDeliveries int, uptime time.Duration) *Sweeper {
-	sweeper := &Sweeper{group: group, maxDeliveries: maxDeliveries, reachedLast: time.Now()}
-	if uptime > 0 && uptime < group.Lease() {
-		sweeper.robFrom = time.Now().Add(group.Lease() - uptime)
-	}
-	return sweeper
+// NewSweeper returns a Sweeper that is due at once. For its first lease it leaves what silent consumers hold alone: it
+// cannot know whether Redis was away before, and then the owners must have their chance to renew first.
+func NewSweeper(group Sweeping, maxDeliveries int) *Sweeper {
+	now := time.Now()
+	return &Sweeper{group: group, maxDeliveries: maxDeliveries, reachedLast: now, robFrom: now.Add(group.Lease())}
 }
 
 // Interrupted tells the Sweeper that Redis was out of reach. Idle times have gone on growing meanwhile, so if that lasted

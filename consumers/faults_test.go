@@ -343,8 +343,8 @@ func TestNobodyIsRobbedAfterARestart(t *testing.T) {
 	restarted := time.Now()
 	b.run(func(o *consumers.Options) { o.Lease = lease }, group("g", succeed))
 	b.wantOutcomes("g", id, "acked")
-	if took, want := time.Since(restarted), lease-time.Second; took < want { // the uptime is known to the second
-		t.Errorf("taken over %v after the restart, want at least %v", took, want)
+	if took := time.Since(restarted); took < lease {
+		t.Errorf("taken over %v after the restart, want at least %v", took, lease)
 	}
 }
 
@@ -353,12 +353,12 @@ func TestNobodyIsRobbedAfterARestart(t *testing.T) {
 func TestNobodyIsRobbedByASweepThatRedisHeldUp(t *testing.T) {
 	onReal(t, func(b *bench, _ *redistest.Server) {
 		const lease, held = time.Second, 2 * time.Second
-		b.addHandedOver("owner", 0)
+		id := b.addHandedOver("owner", 0)
 		rival, err := b.client.Group("g", "rival", lease)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sweeper := claim.NewSweeper(rival, 16, 0)
+		sweeper := claim.NewSweeper(rival, 16)
 		sweep := func() int {
 			swept, err := sweeper.Sweep(t.Context(), stream.Room{Entries: 1, Bytes: 1}, true)
 			if err != nil {
@@ -366,7 +366,10 @@ func TestNobodyIsRobbedByASweepThatRedisHeldUp(t *testing.T) {
 			}
 			return len(swept.Taken)
 		}
-		sweep()
+		for began := time.Now(); time.Since(began) <= lease; { // in its first lease it robs nobody anyway
+			b.claim("owner", id, 0)
+			sweep()
+		}
 		if err := b.client.Redis().Do(t.Context(), "CLIENT", "PAUSE", held.Milliseconds(), "ALL").Err(); err != nil {
 			t.Fatal(err)
 		}

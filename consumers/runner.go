@@ -83,18 +83,18 @@ func newRunner(set *Set, options GroupOptions, group *stream.Group, bytes int) *
 	return r
 }
 
-// run works until ctx ends, and then until what was started has been settled or given back. uptime is the server's.
+// run works until ctx ends, and then until what was started has been settled or given back.
 //
 // Three contexts: ctx ends what comes in; life lasts until the last write; r.working, below life, is the handlers' own.
 //
 // The order of the end matters. First nothing more comes in, and what was not started goes back, so that another process
 // can have it at once. Then the handlers have their grace. The acks come after the handlers, and the leases are renewed
 // until the last ack, or another consumer would take what is already done. The name goes last.
-func (r *runner) run(ctx context.Context, uptime time.Duration) {
+func (r *runner) run(ctx context.Context) {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	r.working, r.cut = context.WithCancelCause(life)
-	r.sweeper = claim.NewSweeper(r.group, r.options.MaxDeliveries, uptime)
+	r.sweeper = claim.NewSweeper(r.group, r.options.MaxDeliveries)
 	told := make(chan time.Time, 1)
 	context.AfterFunc(ctx, func() { told <- time.Now() })
 	watching, stopWatching := context.WithCancel(life)

@@ -83,13 +83,13 @@ func (s *Set) Run(ctx context.Context) error {
 	if s.started.Swap(true) {
 		return errors.New("Run was called before: make a new Set")
 	}
-	uptime, err := s.ensure(ctx)
+	err := s.ensure(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // told to stop before Redis answered
 	}
 	var running sync.WaitGroup
 	for _, runner := range s.runners {
-		running.Go(func() { runner.run(ctx, uptime) })
+		running.Go(func() { runner.run(ctx) })
 	}
 	running.Go(func() { s.retain(ctx) })
 	s.running.Store(true)
@@ -99,30 +99,22 @@ func (s *Set) Run(ctx context.Context) error {
 }
 
 // ensure creates the groups, trying until it succeeds or ctx ends.
-func (s *Set) ensure(ctx context.Context) (uptime time.Duration, err error) {
+func (s *Set) ensure(ctx context.Context) error {
 	specs := make([]stream.GroupSpec, len(s.runners))
 	for i, runner := range s.runners {
 		specs[i] = runner.spec(false)
 	}
 	var ensured []stream.Ensured
-	waited := false
-	err = insist(ctx, time.Second, func() error {
-		if uptime, err = s.client.Uptime(ctx); err == nil {
-			ensured, err = s.client.EnsureGroups(ctx, specs)
-		}
-		if err != nil && ctx.Err() == nil {
-			waited = true
+	err := insist(ctx, time.Second, func() (err error) {
+		if ensured, err = s.client.EnsureGroups(ctx, specs); err != nil && ctx.Err() == nil {
 			s.outage.failed(specs[0].Name, "starting", err)
 		}
 		return err
 	})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	s.outage.over(specs[0].Name, "starting")
-	if waited {
-		uptime = time.Millisecond // whatever it says: nobody could renew while it did not answer
-	}
 	for i, group := range ensured {
 		if group.What == stream.GroupRecreated {
 			s.runners[i].recreated(group)
@@ -130,7 +122,7 @@ func (s *Set) ensure(ctx context.Context) (uptime time.Duration, err error) {
 		s.log.Info("group is ready", zap.String("group", group.Name), zap.String("was", group.What),
 			zap.String("begins_after", group.At))
 	}
-	return uptime, nil
+	return nil
 }
 
 // Live returns an error that names what hangs: a loop that has shown no life for over a minute, or a group half of whose

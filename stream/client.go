@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -140,23 +139,4 @@ func (c *Client) readBlocked(ctx context.Context, key int, words ...any) *redis.
 	command.SetFirstKeyPos(int8(key))
 	_ = c.read.Process(ctx, once{command}) // the error stays in the command
 	return command
-}
-
-// Uptime is how long the server has been up (INFO server). It is zero, without an error, where the server does not say
-// or the user may not ask: the in-memory server, a managed one.
-func (c *Client) Uptime(ctx context.Context) (time.Duration, error) {
-	text, err := c.write.Info(ctx, "server").Result()
-	if _, answered := errors.AsType[redis.Error](err); answered {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("ask the server's uptime: %w", err)
-	}
-	for line := range strings.SplitSeq(text, "\r\n") {
-		if seconds, found := strings.CutPrefix(line, "uptime_in_seconds:"); found {
-			uptime, err := time.ParseDuration(seconds + "s")
-			return max(uptime, time.Millisecond), err // zero would say that it is not known
-		}
-	}
-	return 0, nil
 }

@@ -17,8 +17,7 @@ type operation struct {
 	run    func(s *side, d dice) (did, came string)
 }
 
-// ours are the exported operations of Client, Group and Reader that speak to the server. Uptime is not one of them: no two
-// servers agree on it.
+// ours are the exported operations of Client, Group and Reader that speak to the server.
 var ours = []operation{
 	{"publish", 10, publishOne},
 	{"publish a batch", 8, publishSeveral},

@@ -626,15 +626,3 @@ func TestDedupe(t *testing.T) {
 		}
 	})
 }
-
-func TestUptimeIsKnownFromTheStart(t *testing.T) {
-	t.Parallel()
-	client, err := stream.Open(stream.Options{URL: redistest.Start(t).URL()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if uptime, err := client.Uptime(t.Context()); uptime <= 0 || uptime > time.Minute || err != nil {
-		t.Errorf("Uptime: got %v, %v, want a moment, since zero says that it is not known", uptime, err)
-	}
-}

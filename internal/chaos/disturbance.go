@@ -35,6 +35,23 @@ func (d *disturbances) list() []disturbance {
 	return slices.Clone(d.all)
 }
 
+// joined makes one of those that came between the same consumer and Redis one right after the other: in between there was
+// no time to renew.
+func joined(all []disturbance) []disturbance {
+	var joined []disturbance
+	for _, next := range slices.SortedFunc(slices.Values(all), func(a, b disturbance) int { return a.from.Compare(b.from) }) {
+		at := slices.IndexFunc(joined, func(before disturbance) bool {
+			return before.consumer == next.consumer && !next.from.After(before.to.Add(lease/3))
+		})
+		if at < 0 {
+			joined = append(joined, next)
+		} else {
+			joined[at].to = later(joined[at].to, next.to)
+		}
+	}
+	return joined
+}
+
 const (
 	// unacked is how long before a disturbance a handling may have succeeded whose ack was still under way.
 	unacked = 250 * time.Millisecond

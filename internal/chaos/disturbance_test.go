@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -71,5 +72,21 @@ func TestWhatACutMayRepeat(t *testing.T) {
 		if got := mayRepeat(done, cuts); got != c.want {
 			t.Errorf("%s: mayRepeat = %v, want %v", c.what, got, c.want)
 		}
+	}
+}
+
+func TestJoinedCuts(t *testing.T) {
+	t.Parallel()
+	at := func(consumer string, from, to time.Duration) disturbance {
+		zero := time.Unix(1000, 0)
+		return disturbance{consumer, zero.Add(from), zero.Add(to)}
+	}
+	const second = time.Second
+	got := joined([]disturbance{
+		at("c0", 3*second, 7*second), at("c1", 2*second, 3*second), at("c0", 2*second, 3*second-lease/4), at("c0", 9*second, 10*second),
+	})
+	want := []disturbance{at("c1", 2*second, 3*second), at("c0", 2*second, 7*second), at("c0", 9*second, 10*second)}
+	if !slices.Equal(got, want) {
+		t.Errorf("joined: got %v, want %v", got, want)
 	}
 }

@@ -54,7 +54,7 @@ func describe(groups []stream.GroupStatus, err error) string {
 // recordHandlings tells the history what the processes wrote down. What a consumer did while it could not know that it had
 // lost the entry ends where it was cut off.
 func (w *world) recordHandlings() error {
-	cuts := w.disturbed.list()
+	cuts := joined(w.disturbed.list())
 	for _, process := range w.fleet.all {
 		if process.killed {
 			w.history.Died(process.name, process.died)
