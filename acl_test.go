@@ -361,6 +361,7 @@ func TestServiceWithLeastRights(t *testing.T) {
 	g.until("the names of the dead are removed", saw("xgroup|delconsumer", "event_stream"))
 
 	g.runSlow(client, saw("xclaim", "slow"))
+	g.leaveSuspect(client)
 	if _, err := client.Trim(t.Context(), time.Millisecond, false); err != nil { // the service's own comes once a minute
 		t.Error(err)
 	}
@@ -368,6 +369,22 @@ func TestServiceWithLeastRights(t *testing.T) {
 	g.wantLeast(user, recording.stop(g))
 	g.wantRefused(user.name, "XGROUP DESTROY event_stream slow", "XDEL {event_stream}:dead:slow 1-1", "DEL {event_stream}:groups",
 		"DEL {event_stream}:published:E:1", "GET {event_stream}:published:E:1")
+}
+
+// leaveSuspect sweeps the group `slow` while something is in hand, and finds an entry that must be started alone.
+func (g guarded) leaveSuspect(client *stream.Client) {
+	g.Helper()
+	g.redis.CLI("XADD", "event_stream", "*", "event", "SLOW")
+	g.redis.CLI("XREADGROUP", "GROUP", "slow", "ghost", "STREAMS", "event_stream", ">")
+	g.redis.CLI("XAUTOCLAIM", "event_stream", "slow", "ghost", "0", "0")
+	busy, err := client.Group("slow", "busy", time.Second)
+	if err != nil {
+		g.Fatal(err)
+	}
+	g.until("a suspect is left", func() bool {
+		swept, err := busy.Sweep(g.Context(), stream.SweepRequest{Room: 1, MaxDeliveries: 16, Rob: true, Guard: time.Minute})
+		return err == nil && swept.Suspects == 1
+	})
 }
 
 // runSlow runs a handler of another program, which returns when its lease was seen to be renewed.

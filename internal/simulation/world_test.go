@@ -181,8 +181,14 @@ func (w *world) drain() {
 	})
 }
 
-// awaitSweep waits until the names of all processes are gone that are over, or have been told to stop.
+// awaitSweep waits until the names of all processes are gone that are over, or have been told to stop, and the notes that
+// an XACK left which was late on its way.
 func (w *world) awaitSweep() {
+	w.until("the notes are gone with what was pending", 10*time.Second, func() bool {
+		return !slices.ContainsFunc(w.groups(), func(group stream.GroupStatus) bool {
+			return w.judge.Redis().Exists(context.Background(), w.judge.Keys().Attempts(group.Name)).Val() > 0
+		})
+	})
 	w.until("the names of the dead are removed", 6*w.plan.lease+10*time.Second, func() bool {
 		return !slices.ContainsFunc(append(w.consumers(), w.signsOfLife()...), func(name string) bool { return !w.isAlive(name) })
 	})
