@@ -94,6 +94,9 @@ func (w *world) judgeDead(told *history.History, group string) map[string]bool {
 		dead[letter.EventID] = true
 		told.Dead(group, letter.EventID, letter.Reason)
 		starts, most := len(w.handlingsOf(group, letter.EventID)), w.plan.maxDeliveries
+		if starts == 0 && letter.Reason == stream.DeadMaxDeliveries {
+			w.tellDeaths(told, group, letter.EventID)
+		}
 		switch {
 		case letter.Reason == stream.DeadMaxDeliveries && letter.Deliveries != most:
 			w.Errorf("group %q: %s was given up after %d deliveries, want %d", group, letter.EventID, letter.Deliveries, most)
@@ -105,6 +108,17 @@ func (w *world) judgeDead(told *history.History, group string) map[string]bool {
 		}
 	}
 	return dead
+}
+
+// tellDeaths tells the history of an event that was given up although no handler ever saw it: each process that had it died
+// before it came to that.
+func (w *world) tellDeaths(told *history.History, group, event string) {
+	for _, process := range w.processes {
+		if died, _, _ := process.state(); !died.IsZero() {
+			told.Started(group, event, process.name(), died)
+			told.Ended(group, event, process.name(), died, history.Failed)
+		}
+	}
 }
 
 func (w *world) handlingsOf(group, event string) []*handling {
