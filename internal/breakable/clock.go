@@ -12,14 +12,14 @@ import (
 var ErrNoClockLibrary = errors.New("libfaketime is not there: install Debian's package faketime")
 
 // Clock is the wall clock of a server, to be set at will while it runs. The machine's own is left alone.
-type Clock struct{ library, file string }
+type Clock struct{ preloaded, file string }
 
 // NewClock returns a clock that is right, and keeps its setting in a file in dir. The error is ErrNoClockLibrary where the
 // library is not installed that stands between a server and the machine's clock.
 func NewClock(dir string) (*Clock, error) {
 	for _, pattern := range []string{"/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib*/faketime/libfaketime.so.1"} {
 		if found, _ := filepath.Glob(pattern); len(found) > 0 {
-			clock := &Clock{library: found[0], file: filepath.Join(dir, "clock")}
+			clock := &Clock{preloaded: found[0], file: filepath.Join(dir, "clock")}
 			return clock, clock.Set(0)
 		}
 	}
@@ -31,7 +31,7 @@ func NewClock(dir string) (*Clock, error) {
 // before the clock's library can answer.
 func (c *Clock) Environment() []string {
 	return []string{
-		"LD_PRELOAD=" + c.library + ":libc.so.6", "FAKETIME_TIMESTAMP_FILE=" + c.file, "FAKETIME_NO_CACHE=1",
+		"LD_PRELOAD=" + c.preloaded + ":libc.so.6", "FAKETIME_TIMESTAMP_FILE=" + c.file, "FAKETIME_NO_CACHE=1",
 		"FAKETIME_DONT_FAKE_MONOTONIC=1",
 	}
 }
