@@ -61,7 +61,8 @@ func NewLeases(group Renewer) *Leases {
 }
 
 // Hold takes an entry of so many bytes into the consumer's hands until ends, or longer if it is renewed; lease, which must
-// not be held, shows that from now on. It returns false, and leaves lease as it is, where the entry is in the consumer's hands already.
+// not be held, shows that from now on. It returns false, and leaves lease as it is, where the entry is in the consumer's
+// hands already.
 func (l *Leases) Hold(id stream.ID, bytes int, lease *Lease, ends time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -132,8 +132,8 @@ func (r *runner) begin(ctx context.Context, jobs []*job) (starting []*job, err e
 	return starting, nil
 }
 
-// postpone lets an event wait until the other entry with it is settled. The delivery is not counted, and the note of an earlier try is
-// not made out to be of this one: a suspect stays a suspect.
+// postpone lets an event wait until the other entry with it is settled. The delivery is not counted, and the note of an
+// earlier try is not made out to be of this one: a suspect stays a suspect.
 func (r *runner) postpone(ctx context.Context, job *job) {
 	release := stream.Release{
 		ID: job.id, Deliveries: job.deliveries, Unstarted: true, Delay: duplicateDelay,

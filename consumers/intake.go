@@ -61,7 +61,7 @@ func (r *runner) intake(ctx context.Context) {
 	}
 }
 
-// takeIn sweeps if that is due, and reads into the room that is left. A sweep takes half the room at most and has every
+// takeIn sweeps if that is due, and reads into the room that is left. A sweep takes half the slots at most and has every
 // other turn, so that old failures do not keep new events waiting.
 func (r *runner) takeIn(ctx context.Context, room int) error {
 	if r.mayHaveLost.Load() {
@@ -124,7 +124,7 @@ func (r *runner) handBackOver(ctx context.Context, over []stream.Delivery) error
 	return claim.HandBack(ctx, r.group, over)
 }
 
-// sizeOf is how much memory a delivery takes: what is larger than it may be has not been kept.
+// sizeOf is how much memory a delivery takes once it is decoded: of one that is too large nothing is kept.
 func (r *runner) sizeOf(delivery *stream.Delivery) int {
 	return min(delivery.Size(), r.options.MaxEventBytes)
 }
@@ -154,7 +154,7 @@ func (r *runner) sweep(ctx context.Context, room int) ([]stream.Delivery, error)
 	r.health.sweeping.set(cmp.Or(err, swept.Refused))
 	r.logSwept(swept)
 	r.logOrphans(swept.Taken)
-	if swept.Forgotten { // by a read that came to Redis when its reply had been given up
+	if swept.Forgotten { // as by a read or a sweep that came to Redis when its reply had been given up
 		r.mayHaveLost.Store(true)
 	}
 	err = cmp.Or(r.admit(ctx, swept.Taken, len(swept.Taken)), err)
@@ -281,7 +281,7 @@ func (r *runner) adopt(ctx context.Context, room int) error {
 	if len(adopted) > 0 {
 		r.log.Info("took up entries whose delivery was lost on the way", zap.Int("entries", len(adopted)))
 	}
-	if len(over) > 0 {
+	if len(over)+len(suspects) > 0 {
 		r.sweeper.Hurry()
 	}
 	return errors.Join(r.admit(ctx, innocent, len(innocent)), claim.HandBack(ctx, r.group, append(suspects, over...)))

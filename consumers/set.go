@@ -83,8 +83,7 @@ func (s *Set) Run(ctx context.Context) error {
 	if s.started.Swap(true) {
 		return errors.New("Run was called before: make a new Set")
 	}
-	err := s.ensure(ctx)
-	if err != nil {
+	if err := s.ensure(ctx); err != nil {
 		return nil //nolint:nilerr // told to stop before Redis answered
 	}
 	var running sync.WaitGroup

@@ -72,8 +72,8 @@ const (
 func (r SweepRequest) bytes() int { return min(cmp.Or(r.Bytes, sweepBytes), sweepBytes) }
 
 // Sweep looks through one page of the group's pending list: what is exhausted or deleted becomes a dead letter, what is
-// due is taken (XAUTOCLAIM), the rest is left alone. Only one consumer sweeps at a time; for the others the call is a
-// sign of life.
+// due is taken (XAUTOCLAIM), the rest is left alone. One consumer sweeps at a time, unless it leaves a suspect; for the
+// others the call is a sign of life.
 func (g *Group) Sweep(ctx context.Context, request SweepRequest) (Swept, error) {
 	keys := append(g.settleKeys(), g.client.keys.Groups(), g.client.keys.Consumers(g.name), g.client.keys.Sweep(g.name))
 	from := "-"
@@ -97,7 +97,7 @@ func (g *Group) Sweep(ctx context.Context, request SweepRequest) (Swept, error) 
 // noEnd is later than any time in milliseconds, and a number that Lua holds.
 const noEnd = 1 << 53
 
-// robUntil is the last argument of the server's clock at which the page may rob, in milliseconds.
+// robUntil is the time from which on the page robs nobody, by the server's clock in milliseconds.
 func (r SweepRequest) robUntil() int64 {
 	switch {
 	case !r.Rob:

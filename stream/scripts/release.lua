@@ -23,7 +23,7 @@ for i = 4, #ARGV, 7 do
     lost[#lost + 1] = id
   elseif not is_there(stream, id) then
     refused = bury_deleted({stream = stream, dead = KEYS[2], attempts = KEYS[3], group = group, id = id,
-      deliveries = tonumber(count), consumer = consumer}) or refused
+      deliveries = deliveries, consumer = consumer}) or refused
   else
     redis.call('XCLAIM', stream, group, 'waiting', 0, id,
       'IDLE', whole(math.max(0, lease - delay)), 'RETRYCOUNT', count, 'JUSTID')

@@ -9,9 +9,9 @@
 --      longer than this in ms (0: none now), 12 how long the guard stands in ms, 13 how often an orphan has been delivered
 --      when it counts as a suspect
 -- Reply: {the ID to go on at, '' at the end of the list; the deliveries taken as {ID, delivery count, note or '', fields};
---        the dead letters written as {ID, reason, deliveries}; 1 where a suspect had to be left, else 0; the consumers removed; why a
---        write was refused, '' where none was; how many entries the consumer seems to have forgotten; the server's clock
---        in ms}
+--        the dead letters written as {ID, reason, deliveries}; 1 where a suspect had to be left, else 0; the consumers
+--        removed; why a write was refused, '' where none was; how many entries the consumer seems to have forgotten, 0
+--        where none; the server's clock in ms}
 --
 -- Due is: under `waiting`, when the note's time has come (at once where there is no note); under any other name, when the
 -- owner has been silent for a lease. What is under the consumer's own name is in its hands and is left alone; where it was
@@ -160,7 +160,8 @@ local function count_silence(id, owner, deliveries)
   if is_there(stream, id) then
     redis.call('XCLAIM', stream, group, owner, 0, id, 'RETRYCOUNT', deliveries, 'JUSTID')
   else
-    give_up({stream = stream, dead = dead, attempts = attempts, group = group, id = id, deliveries = deliveries, consumer = owner})
+    give_up({stream = stream, dead = dead, attempts = attempts, group = group, id = id, deliveries = deliveries,
+      consumer = owner})
   end
 end
 
