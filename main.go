@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/caarlos0/env/v11"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
@@ -31,6 +32,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 		Config:       config,
 		ConfigFaults: faults,
 		Warnings:     warnings,
+		Environment:  env.ToMap(environ),
 		Logger:       logger,
 		Stdin:        stdin,
 		Stdout:       stdout,

@@ -18,6 +18,9 @@ type Delivery struct {
 	EntryID stream.ID
 	// Deliveries counts how often this group has been handed the entry, this time included.
 	Deliveries int
+	// Result is the handler's to set: a short text that says what came of its work, such as the number under which it was
+	// booked. It is kept with the outcome where the group keeps results, and else dropped; nil is none.
+	Result []byte
 }
 
 // Handler does the work for one event.

@@ -9,6 +9,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,8 @@ type Dependencies struct {
 	Redis redis.UniversalClient
 	// Logger is where a handler logs.
 	Logger *zap.Logger
+	// Environment is the variables by name: what the file calls a secret's variable is looked up here.
+	Environment map[string]string
 }
 
 // File is the content of a handlers file, checked.
@@ -122,7 +125,7 @@ func (f *File) Select(names []string) (*File, error) {
 	return selected, nil
 }
 
-// Build makes the handlers. The error tells of every handler that could not be made.
+// Build makes the handlers; Close ends what they hold. The error tells of every handler that could not be made.
 func (f *File) Build(dependencies Dependencies) ([]consumers.GroupOptions, error) {
 	groups := make([]consumers.GroupOptions, 0, len(f.Handlers))
 	var faults []error
@@ -137,9 +140,23 @@ func (f *File) Build(dependencies Dependencies) ([]consumers.GroupOptions, error
 		groups = append(groups, group)
 	}
 	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+		return nil, errors.Join(append(faults, Close(groups))...)
 	}
 	return groups, nil
+}
+
+// Close ends what the handlers hold, such as processes and connections, after they have stopped. A handler that holds
+// something is an io.Closer.
+func Close(groups []consumers.GroupOptions) error {
+	var faults []error
+	for _, group := range groups {
+		if closer, isCloser := group.Handler.(io.Closer); isCloser {
+			if err := closer.Close(); err != nil {
+				faults = append(faults, fmt.Errorf("close handler %s: %w", group.Name, err))
+			}
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // named is the dependencies of one handler, which logs under its name.

@@ -52,11 +52,16 @@ func (p *program) check(names []string) (handlers, error) {
 		return handlers{}, err
 	}
 	defer client.Close()
-	groups, err := found.Build(catalog.Dependencies{Redis: client.Redis(), Logger: p.Logger})
+	groups, err := found.Build(p.dependencies(client))
 	for _, group := range groups {
 		err = errors.Join(err, group.Validate())
 	}
-	return found, err
+	return found, errors.Join(err, catalog.Close(groups))
+}
+
+// dependencies is what handlers are made with.
+func (p *program) dependencies(client *stream.Client) catalog.Dependencies {
+	return catalog.Dependencies{Redis: client.Redis(), Logger: p.Logger, Environment: p.Environment}
 }
 
 // redisURL is the Redis that a command looks for.

@@ -68,6 +68,8 @@ type Process struct {
 	ConfigFaults error
 	// Warnings are about the configuration, and no reason not to run.
 	Warnings []string
+	// Environment is all variables by name; handlers find their secrets in it.
+	Environment map[string]string
 	// Logger takes what a service says. What a command answers goes to Stdout, and why it cannot to Stderr.
 	Logger *zap.Logger
 	Stdin  io.Reader

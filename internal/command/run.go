@@ -42,6 +42,7 @@ type service struct {
 	client   *stream.Client
 	metrics  *prometheus.Registry
 	feed     *feed // nil where nobody watches
+	groups   []consumers.GroupOptions
 	set      *consumers.Set
 	admin    *admin.Server
 }
@@ -67,6 +68,7 @@ func (p *program) serve(ctx context.Context, names []string) (err error) {
 		s.feed = startFeed(p.Stdout, s.handlers.Names())
 		defer s.feed.close()
 	}
+	defer func() { err = errors.Join(err, catalog.Close(s.groups)) }()
 	if err := s.makeSet(); err != nil {
 		return err
 	}
@@ -122,10 +124,11 @@ func (s *service) closeRedis() error {
 }
 
 func (s *service) makeSet() error {
-	groups, err := s.handlers.Build(catalog.Dependencies{Redis: s.client.Redis(), Logger: s.Logger})
+	groups, err := s.handlers.Build(s.dependencies(s.client))
 	if err != nil {
 		return &usageError{err}
 	}
+	s.groups = groups
 	s.metrics = prometheus.NewRegistry()
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newGauges(s.client.Inspect, s.Logger))
