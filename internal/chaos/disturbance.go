@@ -87,13 +87,33 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+// silences are the times in which nothing of one consumer may have reached Redis: when it was cut off, together with what
+// came between all consumers and Redis right before, in between or after. What concerns all consumers and nothing more is
+// none, since nobody takes over for a lease then.
+func silences(consumer string, all []disturbance) []disturbance {
+	var own, concerning []disturbance
+	for _, each := range all {
+		if each.consumer == consumer {
+			own = append(own, each)
+		}
+		if each.concerns(consumer) {
+			concerning = append(concerning, disturbance{consumer, each.from, each.to})
+		}
+	}
+	return slices.DeleteFunc(joined(concerning), func(silence disturbance) bool {
+		return !slices.ContainsFunc(own, func(cut disturbance) bool {
+			return !cut.from.Before(silence.from) && !cut.to.After(silence.to)
+		})
+	})
+}
+
 // mayRepeat tells whether the ack of a handling that succeeded may not have reached Redis before others took over, or
-// whether it was started before the consumer could know that they had: it was running, or its ack was under way, when its
-// consumer was cut off, or began before the first renewal afterwards. Neither a shorter cut costs anything, since the
-// owner keeps its lease and acks later, nor one that concerns all consumers, since nobody takes over for a lease then.
-func mayRepeat(done handling, cuts []disturbance) bool {
-	return slices.ContainsFunc(cuts, func(cut disturbance) bool {
-		return cut.consumer == done.consumer && cut.to.Sub(cut.from) >= cutOff &&
-			done.ended.After(cut.from.Add(-unacked)) && done.started.Before(cut.to.Add(lease/3))
+// whether it was started before the consumer could know that they had: it was running, or its ack was under way, when a
+// silence of its consumer began, or it began before the first renewal afterwards. A shorter silence costs nothing, since
+// the owner keeps its lease and acks later.
+func mayRepeat(done handling, silences []disturbance) bool {
+	return slices.ContainsFunc(silences, func(silence disturbance) bool {
+		return silence.to.Sub(silence.from) >= cutOff &&
+			done.ended.After(silence.from.Add(-unacked)) && done.started.Before(silence.to.Add(lease/3))
 	})
 }

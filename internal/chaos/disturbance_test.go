@@ -45,14 +45,20 @@ func TestTheFirstCutCounts(t *testing.T) {
 	}
 }
 
-func TestWhatACutMayRepeat(t *testing.T) {
+func TestWhatASilenceMayRepeat(t *testing.T) {
 	t.Parallel()
 	zero := time.Unix(1000, 0)
 	const second = time.Second
-	cuts := []disturbance{
-		{consumer: "c0", from: zero, to: zero.Add(2 * lease)},
-		{consumer: "c1", from: zero, to: zero.Add(cutOff - 1)},
-		{consumer: "", from: zero, to: zero.Add(2 * lease)},
+	at := func(consumer string, from, to time.Duration) disturbance {
+		return disturbance{consumer, zero.Add(from), zero.Add(to)}
+	}
+	all := []disturbance{
+		at("c0", 0, 2*lease),
+		at("c1", -10*second, -10*second+cutOff-1),
+		at("", 0, 2*lease),
+		at("", 20*second, 22*second),
+		at("c3", 22*second+lease/4, 22*second+lease/3),
+		at("", 22*second+lease/2, 23*second),
 	}
 	for _, c := range []struct {
 		what           string
@@ -65,11 +71,15 @@ func TestWhatACutMayRepeat(t *testing.T) {
 		{"acked before", "c0", -second, -2 * unacked, false},
 		{"begun before it could know", "c0", 2*lease + lease/4, 2*lease + second, true},
 		{"begun when it must have known", "c0", 2*lease + lease/2, 2*lease + second, false},
-		{"cut off for a moment", "c1", -second, second, false},
+		{"cut off for a moment", "c1", -11 * second, -10 * second, false},
 		{"Redis was lost to all", "c2", -second, second, false},
+		{"Redis was lost to all, and then it was cut off for a moment", "c3", 20 * second, 21 * second, true},
+		{"Redis was lost to all again before it could renew", "c3", 22*second + lease/2, 23*second + lease/4, true},
+		{"long after both", "c3", 24 * second, 25 * second, false},
+		{"Redis was lost to all long before it was cut off", "c3", 0, second, false},
 	} {
 		done := handling{consumer: c.consumer, started: zero.Add(c.started), ended: zero.Add(c.ended)}
-		if got := mayRepeat(done, cuts); got != c.want {
+		if got := mayRepeat(done, silences(c.consumer, all)); got != c.want {
 			t.Errorf("%s: mayRepeat = %v, want %v", c.what, got, c.want)
 		}
 	}

@@ -113,7 +113,11 @@ func (w *world) struckBy(ctx context.Context, each nemesis) error {
 
 // logStrike writes down, in the run's directory, when a nemesis struck and when it let go.
 func (w *world) logStrike(name string, began time.Time) error {
-	const layout = "15:04:05.000"
-	_, err := fmt.Fprintf(w.strikeLog, "%s %s %s\n", began.Format(layout), time.Now().Format(layout), name)
+	_, err := fmt.Fprintf(w.strikeLog, "%s %s %s\n", began.Format(clockLayout), time.Now().Format(clockLayout), name)
 	return err
+}
+
+// logVictim writes down whom the strike that begins now is meant for.
+func (w *world) logVictim(name string) {
+	_ = w.logStrike("the next one at "+name, time.Now()) // it is for a reader; the strike's own line tells of a full disk
 }

@@ -10,10 +10,12 @@ import (
 // link draws whose network is to break: that of one consumer, or of the producer.
 func (w *world) link() (proxy *breakable.Proxy, consumer string) {
 	place := w.draw(w.fleet.size() + 1)
-	if place == w.fleet.size() {
-		return w.proxy, "producer"
+	proxy, consumer = w.proxy, "producer"
+	if place < w.fleet.size() {
+		proxy, consumer = w.fleet.proxy(place), w.fleet.at(place).name
 	}
-	return w.fleet.proxy(place), w.fleet.at(place).name
+	w.logVictim(consumer)
+	return proxy, consumer
 }
 
 // blackhole lets nothing through a link for up to twice a lease; what was sent meanwhile arrives afterwards.

@@ -10,13 +10,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// victim draws the process that is to suffer.
+func (w *world) victim() *process {
+	drawn := w.fleet.at(w.draw(w.fleet.size()))
+	w.logVictim(drawn.name)
+	return drawn
+}
+
 // killConsumer ends a consumer process by kill -9; a new one takes its place.
 type killConsumer struct{}
 
 func (killConsumer) name() string { return "kill" }
 
 func (killConsumer) strike(_ context.Context, w *world) error {
-	w.fleet.at(w.draw(w.fleet.size())).kill()
+	w.victim().kill()
 	return nil
 }
 
@@ -26,7 +33,7 @@ type pauseConsumer struct{}
 func (pauseConsumer) name() string { return "pause" }
 
 func (pauseConsumer) strike(ctx context.Context, w *world) error {
-	victim := w.fleet.at(w.draw(w.fleet.size()))
+	victim := w.victim()
 	victim.stop()
 	from := time.Now()
 	err := rest(ctx, 2*lease)

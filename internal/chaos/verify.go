@@ -54,13 +54,15 @@ func describe(groups []stream.GroupStatus, err error) string {
 // recordHandlings tells the history what the processes wrote down. What a consumer did while it could not know that it had
 // lost the entry ends where it was cut off.
 func (w *world) recordHandlings() error {
-	cuts := joined(w.disturbed.list())
+	disturbed := w.disturbed.list()
+	cuts := joined(disturbed)
 	for _, process := range w.fleet.all {
 		if process.killed {
 			w.history.Died(process.name, process.died)
 		}
+		silences := silences(process.name, disturbed)
 		err := readJournal(process.journal, process.name, func(done handling) {
-			if done.succeeded && mayRepeat(done, cuts) {
+			if done.succeeded && mayRepeat(done, silences) {
 				w.history.InFlight(done.group, done.eventID)
 			}
 			w.recordHandling(done, process.died, cuts)

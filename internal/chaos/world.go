@@ -151,7 +151,10 @@ func (w *world) judge(ctx context.Context, out io.Writer) error {
 	report := w.history.Check()
 	fmt.Fprintf(out, "%v%d handlings were repeated, of %d that were in flight when something was killed or cut off\n",
 		report, report.Repeated(), report.InFlight())
-	return errors.Join(err, report.Sound())
+	if fault := report.Sound(); fault != nil {
+		return errors.Join(err, fault, w.tellFaults(out, report))
+	}
+	return err
 }
 
 // unfold publishes while nemeses strike.

@@ -3,6 +3,7 @@ package history
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -106,6 +107,19 @@ func (g *GroupReport) faults() []fault {
 		{"dead though handled", g.DeadHandled},
 		{"dead without reason", g.DeadUnreasoned},
 	}
+}
+
+// Faulty returns the events that have a fault, each once, and of each fault only the first most.
+func (g *GroupReport) Faulty(most int) []string {
+	var events []string
+	for _, fault := range g.faults() {
+		for _, event := range fault.events[:min(most, len(fault.events))] {
+			if !slices.Contains(events, event) {
+				events = append(events, event)
+			}
+		}
+	}
+	return events
 }
 
 // Repeated returns how many handlings of all groups started after one of the same event and group had succeeded.
