@@ -52,6 +52,10 @@ func joined(all []disturbance) []disturbance {
 	return joined
 }
 
+// cutsOf are all disturbances, joined and each for itself: what began between two that are joined was held when the second
+// one began.
+func cutsOf(all []disturbance) []disturbance { return append(joined(all), all...) }
+
 const (
 	// unacked is how long before a disturbance a handling may have succeeded whose ack was still under way.
 	unacked = 250 * time.Millisecond

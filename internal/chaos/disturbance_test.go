@@ -45,6 +45,18 @@ func TestTheFirstCutCounts(t *testing.T) {
 	}
 }
 
+// TestBegunBetweenTwoCuts has a consumer paused twice, and read something in the moment in between.
+func TestBegunBetweenTwoCuts(t *testing.T) {
+	t.Parallel()
+	zero := time.Unix(1000, 0)
+	second := disturbance{consumer: "c0", from: zero, to: zero.Add(2 * lease)}
+	first := disturbance{consumer: "c0", from: zero.Add(-2*lease - lease/8), to: zero.Add(-lease / 8)}
+	done := handling{consumer: "c0", started: zero.Add(-lease / 16), ended: second.to.Add(time.Millisecond)}
+	if got, isForeseen := foreseen(done, done.ended, cutsOf([]disturbance{first, second})); !isForeseen || !got.Equal(zero) {
+		t.Errorf("foreseen = %v, %v, want %v, true", got, isForeseen, zero)
+	}
+}
+
 func TestWhatASilenceMayRepeat(t *testing.T) {
 	t.Parallel()
 	zero := time.Unix(1000, 0)

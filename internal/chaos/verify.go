@@ -55,7 +55,7 @@ func describe(groups []stream.GroupStatus, err error) string {
 // lost the entry ends where it was cut off.
 func (w *world) recordHandlings() error {
 	disturbed := w.disturbed.list()
-	cuts := joined(disturbed)
+	cuts := cutsOf(disturbed)
 	for _, process := range w.fleet.all {
 		if process.killed {
 			w.history.Died(process.name, process.died)
