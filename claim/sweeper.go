@@ -38,19 +38,19 @@ type Sweeper struct {
 	cursor      stream.ID     // where the pass goes on, zero at its beginning
 	passTook    time.Duration // how long the pass has looked at pages for nothing
 	due         time.Time     // when to sweep next
-	robFrom     time.Time     // silent consumers are left alone until then
+	robFrom     time.Time     // silent consumers are left alone until then, and before the first page that succeeds
 	removeFrom  time.Time     // when to look for dead consumers next
-	reachedLast time.Time     // the last page that succeeded
+	reachedLast time.Time     // the last page that succeeded, zero before the first
 	interrupted bool          // Redis was out of reach since then
 	clock       time.Time     // of the server at the last page, zero before the first
 	clockRead   time.Time     // when that was read
 }
 
-// NewSweeper returns a Sweeper that is due at once. For its first lease it leaves what silent consumers hold alone: it
-// cannot know whether Redis was away before, and then the owners must have their chance to renew first.
+// NewSweeper returns a Sweeper that is due at once. Until its first sweep was answered, and for a lease from then on, it
+// leaves alone what silent consumers hold: it cannot know whether Redis was away before, and then the owners must have their
+// chance to renew first.
 func NewSweeper(group Sweeping, maxDeliveries int) *Sweeper {
-	now := time.Now()
-	return &Sweeper{group: group, maxDeliveries: maxDeliveries, reachedLast: now, robFrom: now.Add(group.Lease())}
+	return &Sweeper{group: group, maxDeliveries: maxDeliveries}
 }
 
 // Interrupted tells the Sweeper that Redis was out of reach. Idle times have gone on growing meanwhile, so if that lasted
@@ -94,7 +94,7 @@ func (s *Sweeper) Sweep(ctx context.Context, room stream.Room, alone bool) (Swep
 			s.pause()
 			return all, err
 		}
-		s.reached(started)
+		s.reached(started, time.Now())
 		s.tell(time.Now(), page.Clock, request.RobBefore)
 		room = room.Without(page.Taken)
 		all.Taken = append(all.Taken, page.Taken...)
@@ -122,7 +122,7 @@ func (s *Sweeper) Sweep(ctx context.Context, room stream.Room, alone bool) (Swep
 func (s *Sweeper) request(now time.Time, room stream.Room, alone bool) stream.SweepRequest {
 	request := stream.SweepRequest{
 		From: s.cursor, Room: room.Entries, Bytes: room.Bytes, MaxDeliveries: s.maxDeliveries, Guard: sweepGuard,
-		SuspectAfter: suspectAfter(s.maxDeliveries), Alone: alone, Rob: !s.interrupted && !now.Before(s.robFrom),
+		SuspectAfter: suspectAfter(s.maxDeliveries), Alone: alone, Rob: s.mayRob(now),
 	}
 	if !s.clock.IsZero() {
 		request.RobBefore = s.clock.Add(now.Sub(s.clockRead) + s.group.Lease()/3)
@@ -133,14 +133,19 @@ func (s *Sweeper) request(now time.Time, room stream.Room, alone bool) stream.Sw
 	return request
 }
 
-// reached notes that a page has succeeded.
-func (s *Sweeper) reached(now time.Time) {
-	if s.interrupted && now.Sub(s.reachedLast) > s.group.Lease()/3 {
-		s.robFrom = now.Add(s.group.Lease())
+// mayRob tells whether the owners have had their chance to renew since Redis was out of reach, as far as is known.
+func (s *Sweeper) mayRob(now time.Time) bool {
+	return !s.reachedLast.IsZero() && !s.interrupted && !now.Before(s.robFrom)
+}
+
+// reached notes that a page which was asked for has been answered.
+func (s *Sweeper) reached(asked, answered time.Time) {
+	if s.reachedLast.IsZero() || s.interrupted && asked.Sub(s.reachedLast) > s.group.Lease()/3 {
+		s.robFrom = answered.Add(s.group.Lease())
 	}
-	s.interrupted, s.reachedLast = false, now
-	if !now.Before(s.removeFrom) {
-		s.removeFrom = now.Add(s.group.Lease())
+	s.interrupted, s.reachedLast = false, asked
+	if !asked.Before(s.removeFrom) {
+		s.removeFrom = asked.Add(s.group.Lease())
 	}
 }
 

@@ -37,8 +37,6 @@ func delivery(n uint64, deliveries int, noted int) stream.Delivery {
 // five is room for five entries, whatever their size.
 var five = stream.Room{Entries: 5, Bytes: 1 << 20}
 
-func nothing(stream.SweepRequest) (stream.Swept, error) { return stream.Swept{}, nil }
-
 func TestSweepGoesThroughTheWholeList(t *testing.T) {
 	// 1,000 that are not due and one that is, at the tail: eleven pages.
 	group := &sweeping{page: func(request stream.SweepRequest) (stream.Swept, error) {
@@ -221,6 +219,7 @@ func TestNobodyIsRobbedAfterAnOutage(t *testing.T) {
 			_, _ = sweeper.Sweep(t.Context(), five, false)
 			return group.requests[len(group.requests)-1].Rob
 		}
+		robs()
 		time.Sleep(lease)
 		if !robs() {
 			t.Error("before the outage: want silent consumers robbed")
@@ -254,10 +253,19 @@ func TestNobodyIsRobbedAfterAnOutage(t *testing.T) {
 	})
 }
 
+// TestNobodyIsRobbedInTheFirstLease has a Redis that is out of reach for long when the process starts, and then answers the
+// first sweep late: until that came, its owners could not renew either.
 func TestNobodyIsRobbedInTheFirstLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		group := &sweeping{page: nothing}
+		group := &sweeping{}
+		group.page = func(stream.SweepRequest) (stream.Swept, error) {
+			if len(group.requests) == 1 {
+				time.Sleep(2 * lease)
+			}
+			return stream.Swept{}, nil
+		}
 		sweeper := claim.NewSweeper(group, 16)
+		time.Sleep(10 * lease)
 		for _, want := range []bool{false, false, true} {
 			_, _ = sweeper.Sweep(t.Context(), five, false)
 			if got := group.requests[len(group.requests)-1].Rob; got != want {
