@@ -1,0 +1,104 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"strings"
+	texttemplate "text/template"
+	"time"
+
+	"github.com/millrace/millrace/consumers"
+)
+
+// template makes bodies of events.
+type template struct {
+	parsed      *texttemplate.Template
+	contentType string
+	isJSON      bool
+}
+
+// CheckBody says what is wrong with a template, or nil.
+func CheckBody(text string) error {
+	_, err := parse(text)
+	return err
+}
+
+// parse reads a template. The functions are those of text/template, and json.
+func parse(text string) (*texttemplate.Template, error) {
+	functions := texttemplate.FuncMap{"json": encode}
+	parsed, err := texttemplate.New("body").Option("missingkey=error").Funcs(functions).Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf(`expected a template such as {"text": {{json .data.order_id}}}: %w`, err)
+	}
+	return parsed, nil
+}
+
+// newTemplate returns nil where text is empty.
+func newTemplate(text, contentType string) (*template, error) {
+	if text == "" {
+		return nil, nil
+	}
+	parsed, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	mediaType, _, _ := mime.ParseMediaType(contentType) // checked by CheckContentType
+	isJSON := mediaType == "application/json" || strings.HasSuffix(mediaType, "+json")
+	return &template{parsed: parsed, contentType: contentType, isJSON: isJSON}, nil
+}
+
+// render makes the body for a delivery. It fails where the template uses what the event has not, and where what should be JSON
+// is none.
+func (t *template) render(delivery *consumers.Delivery) ([]byte, error) {
+	var made bytes.Buffer
+	if err := t.parsed.Execute(&made, View(delivery)); err != nil {
+		return nil, err
+	}
+	if t.isJSON && !json.Valid(made.Bytes()) {
+		return nil, errors.New("the template makes no JSON of this event: write texts as {{json .data.name}}, without quotation marks")
+	}
+	return made.Bytes(), nil
+}
+
+// View is what a template sees of a delivery, under the names of an entry's fields: event, event_id, timestamp (RFC 3339, UTC),
+// aggregate_id, headers (the other fields), data (decoded where it is JSON, with its numbers as they are written, else the
+// text); and besides group and deliveries. A name that is not there makes the template fail.
+func View(delivery *consumers.Delivery) map[string]any {
+	return map[string]any{
+		"event":        delivery.Name,
+		"event_id":     delivery.ID,
+		"timestamp":    delivery.Time.UTC().Format(time.RFC3339Nano),
+		"aggregate_id": delivery.AggregateID,
+		"headers":      delivery.Headers,
+		"data":         decode(delivery.Data),
+		"group":        delivery.Group,
+		"deliveries":   delivery.Deliveries,
+	}
+}
+
+func decode(data []byte) any {
+	if !json.Valid(data) {
+		return string(data)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return string(data)
+	}
+	return value
+}
+
+// encode writes a value as JSON, as it stands in a body that no browser reads.
+func encode(value any) (string, error) {
+	var made strings.Builder
+	encoder := json.NewEncoder(&made)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(made.String(), "\n"), nil
+}
