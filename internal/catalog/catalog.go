@@ -44,6 +44,9 @@ type Dependencies struct {
 	Logger *zap.Logger
 	// Environment is the variables by name: what the file calls a secret's variable is looked up here.
 	Environment map[string]string
+	// Concurrency is how many handlings run at once; Build sets it for each handler, zero means the default of the package
+	// consumers.
+	Concurrency int
 }
 
 // File is the content of a handlers file, checked.
@@ -130,7 +133,7 @@ func (f *File) Build(dependencies Dependencies) ([]consumers.GroupOptions, error
 	groups := make([]consumers.GroupOptions, 0, len(f.Handlers))
 	var faults []error
 	for _, spec := range f.Handlers {
-		handler, err := spec.construct(dependencies.named(spec.Name))
+		handler, err := spec.construct(dependencies.of(spec))
 		if err != nil {
 			faults = append(faults, fmt.Errorf("handler %s: %w", spec.Name, err))
 			continue
@@ -159,11 +162,12 @@ func Close(groups []consumers.GroupOptions) error {
 	return errors.Join(faults...)
 }
 
-// named is the dependencies of one handler, which logs under its name.
-func (d Dependencies) named(handler string) Dependencies {
+// of is the dependencies of one handler, which logs under its name.
+func (d Dependencies) of(spec Spec) Dependencies {
+	d.Concurrency = spec.Concurrency
 	if d.Logger == nil {
 		d.Logger = zap.NewNop()
 	}
-	d.Logger = d.Logger.With(zap.String("group", handler))
+	d.Logger = d.Logger.With(zap.String("group", spec.Name))
 	return d
 }

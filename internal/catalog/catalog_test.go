@@ -50,7 +50,8 @@ func TestBuiltInCanBeBuilt(t *testing.T) {
 func TestEveryKindCanBeBuilt(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, kind := range kindNames() {
-		file, err := Parse("f", []byte("handlers: {a: {events: [A], run: "+kind+"}}"), Defaults{})
+		with := map[string]string{"webhook": `url: "http://127.0.0.1:1"`}[kind] // what a kind cannot do without
+		file, err := Parse("f", []byte("handlers: {a: {events: [A], run: "+kind+", with: {"+with+"}}}"), Defaults{})
 		if err != nil {
 			t.Errorf("Parse of a handler that runs %s: %v", kind, err)
 			continue
