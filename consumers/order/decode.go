@@ -8,8 +8,13 @@ import (
 
 // Decode reads an order from an event's data; the package comment says which keys it knows. Its error is an
 // *InvalidError that lists all faults at once. Trying again cannot mend such data.
-func Decode(data []byte) (Order, error) {
-	r := &reader{}
+func Decode(data []byte) (Order, error) { return decode(data, &reader{}) }
+
+// DecodePartial reads what an event that is about an order, such as ORDER_SHIPPED, says of it: as Decode does, but nothing
+// is needed. ID, Number and Items may be empty then. What is there and wrong is a fault all the same.
+func DecodePartial(data []byte) (Order, error) { return decode(data, &reader{partial: true}) }
+
+func decode(data []byte, r *reader) (Order, error) {
 	if problem := syntaxProblem(data); problem != "" {
 		return Order{}, &InvalidError{Faults: []Fault{{Problem: problem}}}
 	}
@@ -44,7 +49,7 @@ func (r *reader) order(data []byte) Order {
 }
 
 func (r *reader) neededID(from field) string {
-	if from.value == nil {
+	if from.value == nil && !r.partial {
 		r.fault(from, "a whole number or a text")
 	}
 	return r.id(from)
@@ -60,6 +65,9 @@ func (r *reader) note(from object, names ...string) string {
 
 func (r *reader) items(from field) []Item {
 	expected := fmt.Sprintf("a list of 1 to %d items", MaxItems)
+	if r.partial && from.value == nil {
+		return nil
+	}
 	fields := r.list(from, expected)
 	if len(fields) > MaxItems {
 		r.invalid.add(Fault{from.path, fmt.Sprintf("expected %s, got %d", expected, len(fields))})
@@ -95,7 +103,7 @@ func (r *reader) orderCustomer(order object) Customer {
 		Name:    cmp.Or(customer.Name, r.short(order, "customer_name", "buyer_name")),
 		Company: cmp.Or(customer.Company, r.short(order, "customer_company")),
 		Phone:   cmp.Or(customer.Phone, r.short(order, "customer_phone")),
-		Email:   cmp.Or(customer.Email, r.short(order, "customer_email")),
+		Email:   cmp.Or(customer.Email, r.short(order, "customer_email", "email", "contact_email", "buyer_email")),
 	}
 }
 

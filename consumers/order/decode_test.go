@@ -106,6 +106,10 @@ func TestDecodeSpellings(t *testing.T) {
 			`{"order_id":1,"items":[{"product_id":1,"quantity":"2.0000"},{"product_id":2,"quantity":3.0}]}`,
 			func(o order.Order) string { return fmt.Sprint(o.Pieces()) }, "5",
 		},
+		"the customer's e-mail beside the customer": {
+			`{"order_id":1,"customer":{"name":"Ada"},"email":"ada@example.com",` + item + `}`,
+			func(o order.Order) string { return o.Customer.Email }, "ada@example.com",
+		},
 		"unix seconds": {
 			`{"order_id":1,"created_at":1763700000,` + item + `}`,
 			func(o order.Order) string { return o.CreatedAt.Format(time.RFC3339) }, "2025-11-21T04:40:00Z",

@@ -1,5 +1,6 @@
 // Package order is the order that an event such as NEW_ORDER_RECEIVED carries: its type, and Decode, which reads it from
 // the event's data. The kinds that deal with orders share it, so that all of them accept, and refuse, the same ones.
+// DecodeShipment reads what an event such as ORDER_SHIPPED says of an order on its way.
 //
 // This is enough:
 //
@@ -16,7 +17,8 @@
 //	customer_id         user_id, member_id, buyer_id; a guest's order has none
 //	items               line_items, order_items, lines, products, goods; needed, 1 to 1,000
 //	customer            buyer, user, billing, billing_address: an object, or the name as a text
-//	customer_name       buyer_name; likewise customer_phone, customer_email, customer_company
+//	customer_name       buyer_name; likewise customer_phone, customer_company
+//	customer_email      email, contact_email, buyer_email
 //	shipping_address    ship_to, shipping, delivery_address, address: an object, or a text, whose lines are kept
 //	sender              ship_from, from_address, shipper: likewise
 //	created_at          order_date, date_created, created, placed_at
@@ -52,6 +54,15 @@
 //	state               province, region
 //	postal_code         zip, zip_code, zipcode, postcode
 //	country             country_name, country_code, country_id
+//
+//	of a shipment       also read as
+//	-------------       ------------
+//	order_id, order_no  as above; neither is needed
+//	status              shipping_status, delivery_status
+//	carrier             carrier_name, carrier_code, shipping_company, express_company, courier
+//	tracking_number     tracking_no, tracking_code, track_number, waybill, waybill_no, express_no, awb
+//
+// What a shipment says may also stand in an object called shipment, tracking or fulfillment.
 //
 // Where the address is one text, or there is none, the order itself may carry recipient (consignee, receiver,
 // receiver_name, recipient_name), phone (mobile, tel, telephone), province, city, district and postal_code (zip,

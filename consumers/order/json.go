@@ -77,7 +77,10 @@ func join(path, name string) string {
 }
 
 // reader reads values and collects what is wrong with them. Once a value is at fault its zero stands in for it.
-type reader struct{ invalid InvalidError }
+type reader struct {
+	invalid InvalidError
+	partial bool // what an order needs may be missing
+}
 
 func (r *reader) fault(at field, expected string) {
 	problem := "missing or empty: expected " + expected
