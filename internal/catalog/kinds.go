@@ -26,6 +26,7 @@ func kinds() map[string]kind {
 	return map[string]kind{
 		"inventory": readInventory,
 		"label":     readLabel,
+		"tracking":  readTracking,
 		"webhook":   readWebhook,
 		"workorder": readWorkOrder,
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -101,7 +102,7 @@ func (s *service) startEmbedded() (*embedded.Server, error) {
 	server, err := embedded.Start(embedded.Options{
 		Addr:    s.config.EmbeddedAddr,
 		Stream:  s.config.Stream,
-		Scripts: append(stream.ScriptTexts(), inventory.ScriptTexts()...),
+		Scripts: slices.Concat(stream.ScriptTexts(), catalog.ScriptTexts()),
 		Logger:  s.Logger.Named("embedded"),
 	})
 	if err != nil {
