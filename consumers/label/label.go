@@ -21,22 +21,31 @@ const (
 // Options says how labels are printed.
 type Options struct {
 	// Dir is the directory that the files are written to; it is made when the first one is. "" means DefaultDir, in the
-	// working directory.
+	// working directory, where there is no Printer.
 	Dir string
+	// Printer is the address of the printer that prints them, in place of files: ipp://, ipps:// or socket://, as
+	// paper.Destination says. "" means none.
+	Printer string
+	// CAFile is a file of certificates that the certificate of an ipps printer is checked against. "" means those that the
+	// system trusts.
+	CAFile string
 	// Sender is who sends the parcels, name and address, in several lines. It is printed where an order names no sender
 	// of its own. "" means that such a label has none.
 	Sender string
 }
 
 // New returns a handler that prints a label for each event. An error names the option that cannot be used: Dir is no
-// directory, or Sender is longer than MaxSenderLength.
+// directory, Printer no address of a printer, CAFile no file of certificates, or Sender is longer than MaxSenderLength.
 func New(o Options) (consumers.Handler, error) {
 	if length := utf8.RuneCountInString(o.Sender); length > MaxSenderLength {
 		return nil, fmt.Errorf("label: sender: expected at most %d characters, got %d", MaxSenderLength, length)
 	}
-	directory, err := paper.NewDirectory(cmp.Or(o.Dir, DefaultDir))
+	if o.Printer == "" {
+		o.Dir = cmp.Or(o.Dir, DefaultDir)
+	}
+	output, err := paper.Destination{Dir: o.Dir, Printer: o.Printer, CAFile: o.CAFile}.Open()
 	if err != nil {
-		return nil, fmt.Errorf("label: dir: %w", err)
+		return nil, fmt.Errorf("label: %w", err)
 	}
 	font, err := paper.NewFont()
 	if err != nil {
@@ -45,5 +54,5 @@ func New(o Options) (consumers.Handler, error) {
 	compose := func(order order.Order, event stream.Event) ([]byte, error) {
 		return compose(font, order, event, o.Sender)
 	}
-	return &paper.Printer{Kind: "label", Directory: directory, Compose: compose}, nil
+	return &paper.Printer{Kind: "label", Output: output, Compose: compose}, nil
 }

@@ -2,6 +2,7 @@ package paper
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,6 +39,15 @@ func NewDirectory(path string) (*Directory, error) {
 		return nil, fmt.Errorf("%s is a file: expected a directory, or a path where one can be made", path)
 	}
 	return &Directory{path: path}, nil
+}
+
+// Print writes a job's document to a file of the job's name, as Write does, and returns the file's path. Once it has begun
+// it goes on when ctx ends.
+func (d *Directory) Print(ctx context.Context, job Job) (string, error) {
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	return filepath.Join(d.path, job.Name), d.Write(job.Name, job.Content)
 }
 
 // Write makes a file of the given name and content, complete or not at all: whoever opens it, even after the process or

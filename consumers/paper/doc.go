@@ -1,8 +1,10 @@
-// Package paper is what the kinds that print share: a font, pages, barcodes, and files that are there whole or not at
-// all.
+// Package paper is what the kinds that print share: a font, pages, barcodes, printers, and files that are there whole or
+// not at all.
 //
-// A Printer is the handler: it decodes an order, has a Document composed for it, and writes that to a Directory. The same
-// event gives the same file name and the same bytes each time, so a redelivery changes nothing.
+// A Printer is the handler: it decodes an order, has a Document composed for it, and hands that to an Output. The same
+// event gives the same name and the same bytes each time, by which an Output may tell that it was printed before. A
+// Directory leaves the file alone then, and an IPP printer is asked for a job of that name (package ipp); a printer that
+// takes raw data cannot be asked, and prints again.
 //
 // The font is built in: WenQuanYi Micro Hei, which has Chinese, Japanese, Korean, Latin, Greek and Cyrillic glyphs. A
 // character that it lacks, such as an emoji, is printed as □. Text never leaves the box that it is drawn in: it is

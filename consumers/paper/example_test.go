@@ -25,7 +25,7 @@ func Example() {
 }
 
 func ExampleFileName() {
-	fmt.Println(paper.FileName("label", "../../etc/passwd", "print_label", "NEW_ORDER_RECEIVED", "1763700000000-0"))
+	fmt.Println(paper.FileName("label", "../../etc/passwd", paper.PDF, "print_label", "NEW_ORDER_RECEIVED", "1763700000000-0"))
 	// Output: label-..%2F..%2Fetc%2Fpasswd-171c8f56.pdf
 }
 

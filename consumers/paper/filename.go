@@ -1,6 +1,7 @@
 package paper
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -12,15 +13,15 @@ import (
 // 143; kind, hash and ending need up to 40.
 const maxNumberBytes = 96
 
-// FileName is the name of the file that a kind prints for an event: `<kind>-<number>-<hash>.pdf`. The hash is of
+// FileName is the name of the file that a kind prints for an event: `<kind>-<number>-<hash>.<format>`. The hash is of
 // identity, which is what tells this event from every other, so that a redelivery writes the same file again, and another
 // event of the same order never overwrites it.
 //
 // The number is there for people. Letters and digits of any script, `-`, `_` and `.` stay as they are and other bytes
 // become %XX, so a name holds no path, no control character and nothing a shell would act on. A number that is too long
 // is cut, and a hash of the whole follows a `~`.
-func FileName(kind, number string, identity ...string) string {
-	return fmt.Sprintf("%s-%s-%s.pdf", kind, escaped(number), hash(8, identity...))
+func FileName(kind, number string, format Format, identity ...string) string {
+	return fmt.Sprintf("%s-%s-%s.%s", kind, escaped(number), hash(8, identity...), cmp.Or(format, PDF))
 }
 
 func escaped(number string) string {

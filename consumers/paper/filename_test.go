@@ -35,7 +35,7 @@ func TestFileName(t *testing.T) {
 		strings.Repeat("9/", 100): "label-" + strings.Repeat("9%2F", 24) + "~0",
 	}
 	for number, want := range tests {
-		got := paper.FileName("label", number, "group", "NEW_ORDER_RECEIVED", "1-0")
+		got := paper.FileName("label", number, paper.PDF, "group", "NEW_ORDER_RECEIVED", "1-0")
 		trimmed := hash.ReplaceAllString(got, "")
 		if trimmed == got || !sameUpToHash(trimmed, want) {
 			t.Errorf("FileName(%q) = %q, want %q and a hash", number, got, want)
@@ -58,8 +58,8 @@ func TestFileNameTellsEventsApart(t *testing.T) {
 	names := map[string][]string{}
 	for _, number := range []string{"1", "a/b", "a%2Fb", "a_b", strings.Repeat("9", 300), strings.Repeat("9", 301)} {
 		for _, identity := range [][]string{{"g", "A", "1"}, {"g", "A", "2"}, {"g", "B", "1"}, {"h", "A", "1"}, {"g", "A1", ""}} {
-			name := paper.FileName("label", number, identity...)
-			if again := paper.FileName("label", number, identity...); again != name {
+			name := paper.FileName("label", number, paper.PDF, identity...)
+			if again := paper.FileName("label", number, paper.PDF, identity...); again != name {
 				t.Errorf("FileName(%q, %q) = %q, then %q", number, identity, name, again)
 			}
 			if other, taken := names[name]; taken {
@@ -74,7 +74,7 @@ func FuzzFileName(f *testing.F) {
 	f.Add("12345", "a/b")
 	f.Add("a%2Fb", "\xff\x00..")
 	f.Fuzz(func(t *testing.T, one, other string) {
-		first, second := paper.FileName("label", one, "id"), paper.FileName("label", other, "id")
+		first, second := paper.FileName("label", one, "", "id"), paper.FileName("label", other, paper.PDF, "id")
 		if (first == second) != (one == other) {
 			t.Errorf("FileName(%q) = %q, FileName(%q) = %q: want them to differ just where the numbers do", one, first, other, second)
 		}

@@ -17,7 +17,7 @@ import (
 
 func newPrinter(t *testing.T, path string) *paper.Printer {
 	return &paper.Printer{
-		Kind: "note", Directory: newDirectory(t, path),
+		Kind: "note", Output: newDirectory(t, path),
 		Compose: func(order order.Order, _ stream.Event) ([]byte, error) {
 			if order.Notes == "impossible" {
 				return nil, errors.New("no such page")

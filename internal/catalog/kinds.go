@@ -53,7 +53,8 @@ func readInventory(with *section) constructor {
 }
 
 func readLabel(with *section) constructor {
-	options := label.Options{Dir: with.text("dir"), Sender: with.text("sender")}
+	to := readDestination(with)
+	options := label.Options{Dir: to.Dir, Printer: to.Printer, CAFile: to.CAFile, Sender: with.text("sender")}
 	if length := utf8.RuneCountInString(options.Sender); length > label.MaxSenderLength {
 		with.fault("sender", "expected at most %d characters, got %d", label.MaxSenderLength, length)
 	}
@@ -61,6 +62,6 @@ func readLabel(with *section) constructor {
 }
 
 func readWorkOrder(with *section) constructor {
-	options := workorder.Options{Dir: with.text("dir")}
+	options := workorder.Options(readDestination(with))
 	return func(Dependencies) (consumers.Handler, error) { return workorder.New(options) }
 }

@@ -1,5 +1,6 @@
-// Package papertest looks at PDF files as their readers do: it reads their text and scans their barcodes, with poppler
-// (pdfinfo, pdftotext, pdftoppm) and zbar (zbarimg). A test that needs a tool that is not installed is skipped, or fails
+// Package papertest looks at what was printed as its readers do: it reads the text of PDF files and scans barcodes, with
+// poppler (pdfinfo, pdftotext, pdftoppm) and zbar (zbarimg), and it starts printers: a print server, and a sink for raw
+// data. A test that needs a tool that is not installed is skipped, or fails
 // where MILLRACE_REQUIRE_TOOLS is 1.
 package papertest
 
@@ -107,15 +108,21 @@ func stored(t *testing.T, pdf []byte) string {
 
 func run(t *testing.T, tool string, arguments ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath(tool); err != nil {
-		if os.Getenv("MILLRACE_REQUIRE_TOOLS") == "1" {
-			t.Fatalf("%s is not installed, and MILLRACE_REQUIRE_TOOLS is 1: install poppler-utils and zbar-tools", tool)
-		}
-		t.Skipf("%s is not installed: install poppler-utils and zbar-tools to run this test", tool)
-	}
+	need(t, tool, "poppler-utils and zbar-tools")
 	output, err := exec.Command(tool, arguments...).Output()
 	if err != nil {
 		t.Fatalf("%s %s: %v", tool, strings.Join(arguments, " "), err)
 	}
 	return string(output)
+}
+
+// need skips a test whose tool is not installed, or fails it where MILLRACE_REQUIRE_TOOLS is 1; packages are Debian's.
+func need(t testing.TB, tool, packages string) {
+	t.Helper()
+	if _, err := exec.LookPath(tool); err != nil {
+		if os.Getenv("MILLRACE_REQUIRE_TOOLS") == "1" {
+			t.Fatalf("%s is not installed, and MILLRACE_REQUIRE_TOOLS is 1: install %s", tool, packages)
+		}
+		t.Skipf("%s is not installed: install %s to run this test", tool, packages)
+	}
 }
