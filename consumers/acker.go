@@ -18,8 +18,10 @@ const (
 	// ackPauseMax bounds the pause after an ack that failed. What is done already should not have to be done again because
 	// its process dies just after an outage.
 	ackPauseMax = 200 * time.Millisecond
-	// scriptBatch is how many entries one script settles at most, to the same end.
+	// scriptBatch is how many entries one script settles at most, to the same end, and scriptBytes how many bytes they have
+	// where the script reads them, but for the first one.
 	scriptBatch = 100
+	scriptBytes = 1 << 20
 )
 
 // acker acks what has succeeded, in batches, and does not let go before Redis has confirmed it.
@@ -27,11 +29,15 @@ type acker struct {
 	group  *stream.Group
 	leases *claim.Leases
 	dedupe time.Duration
-	top    atomic.Pointer[job] // of the stack of jobs that wait for their ack
-	wake   chan struct{}       // holds a token when the stack has got its first job, or a full batch
-	report func(error)         // how the last attempt went
-	acked  func([]*job)        // what Redis has confirmed
-	lost   func(*job)          // what another consumer owned before
+	// emits tells that an event follows each ack, and results is how long what handlers leave is kept.
+	emits   bool
+	results time.Duration
+	top     atomic.Pointer[job] // of the stack of jobs that wait for their ack
+	wake    chan struct{}       // holds a token when the stack has got its first job, or a full batch
+	report  func(error)         // how the last attempt went
+	acked   func([]*job)        // what Redis has confirmed
+	lost    func(*job)          // what another consumer owned before
+	unkept  func(error)         // whether the results of the last attempt were kept; nil where they were
 
 	// What the batches are gathered in, one after the other; for run alone.
 	jobs []*job
@@ -133,11 +139,15 @@ const (
 	plainly     = iota // XACK: nobody else can own the entry
 	asOwner            // a script that checks the owner, and drops the note of an earlier try
 	markingDone        // the same, which sets the dedupe marker too
+	following          // a script that does all this, and adds the event that follows and the result
 )
 
 func (a *acker) wayOf(job *job, now time.Time) int {
+	handled := !job.passed && !job.skipped
 	switch {
-	case a.dedupe > 0 && !job.passed && !job.skipped:
+	case handled && (a.emits || job.kept != ""):
+		return following
+	case handled && a.dedupe > 0:
 		return markingDone
 	case job.note != nil || job.lease.Ended(now):
 		return asOwner
@@ -156,10 +166,25 @@ func (a *acker) split(jobs []*job, now time.Time) (way int, some []*job) {
 			same++
 		}
 	}
-	if way == plainly {
+	switch way {
+	case plainly:
 		return way, jobs[:min(same, ackBatch)]
+	case following:
+		return way, jobs[:bearable(jobs[:min(same, scriptBatch)])]
+	default:
+		return way, jobs[:min(same, scriptBatch)]
 	}
-	return way, jobs[:min(same, scriptBatch)]
+}
+
+// bearable is how many of the jobs one script may read: at least one.
+func bearable(jobs []*job) int {
+	bytes := 0
+	for i, job := range jobs {
+		if bytes += job.size; bytes > scriptBytes {
+			return max(1, i)
+		}
+	}
+	return len(jobs)
 }
 
 func (a *acker) ack(ctx context.Context, way int, jobs []*job) (lost []stream.ID, err error) {
@@ -175,10 +200,27 @@ func (a *acker) ack(ctx context.Context, way int, jobs []*job) (lost []stream.ID
 	for i, job := range jobs {
 		settled[i] = job.settled()
 	}
-	if way == markingDone {
+	switch way {
+	case following:
+		return a.follow(ctx, jobs, settled)
+	case markingDone:
 		return a.group.AckOwned(ctx, settled, a.dedupe)
+	default:
+		return a.group.AckOwned(ctx, settled, 0)
 	}
-	return a.group.AckOwned(ctx, settled, 0)
+}
+
+// follow acks jobs together with what follows them.
+func (a *acker) follow(ctx context.Context, jobs []*job, settled []stream.Settled) (lost []stream.ID, err error) {
+	settlement, err := a.group.Settle(ctx, settled, stream.Keep{Markers: a.dedupe, Results: a.results})
+	if err != nil {
+		return nil, err
+	}
+	for _, job := range jobs {
+		job.cut = slices.Contains(settlement.Cut, job.id)
+	}
+	a.unkept(settlement.Refused)
+	return settlement.Lost, nil
 }
 
 // confirm lets go of jobs. What a repeat finds lost while its lease runs was acked by an earlier try, whose reply was lost.

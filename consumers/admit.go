@@ -42,7 +42,7 @@ func (r *runner) sort(ctx context.Context, deliveries []stream.Delivery) []*job 
 		}
 		held++
 		bytes += size
-		job.id, job.deliveries, job.note = delivery.ID, delivery.Deliveries, delivery.Note
+		job.id, job.deliveries, job.note, job.size = delivery.ID, delivery.Deliveries, delivery.Note, size
 		job.handed = made.next(size, len(deliveries)-i)
 		if r.decode(ctx, job, delivery.Entry) {
 			wanted = append(wanted, job)

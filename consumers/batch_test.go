@@ -145,6 +145,27 @@ func TestAckerSplits(t *testing.T) {
 	}
 }
 
+// TestAckerBoundsWhatAScriptReads checks that what is followed goes in batches that a script can read quickly.
+func TestAckerBoundsWhatAScriptReads(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ size, want int }{{0, scriptBatch}, {scriptBytes / 4, 4}, {2 * scriptBytes, 1}} {
+		acker := newAcker(nil, claim.NewLeases(thief{}), 0)
+		acker.emits = true
+		jobs := someJobs(2 * scriptBatch)
+		for i, job := range jobs {
+			holdAs(job, time.Now().Add(time.Minute))
+			job.size, job.passed = test.size, i >= scriptBatch
+		}
+		way, some := acker.split(jobs, time.Now())
+		if way != following || len(some) != test.want {
+			t.Errorf("of entries with %d bytes %d go way %d together, want %d", test.size, len(some), way, test.want)
+		}
+		if way, some = acker.split(jobs[scriptBatch:], time.Now()); way != plainly || len(some) != scriptBatch {
+			t.Errorf("of what is passed by %d go way %d together, want all, plainly", len(some), way)
+		}
+	}
+}
+
 // holdAs gives the job a lease that ends then.
 func holdAs(job *job, ends time.Time) {
 	claim.NewLeases(thief{}).Hold(job.id, 0, &job.lease, ends)

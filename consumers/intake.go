@@ -216,7 +216,11 @@ func (r *runner) logSwept(swept claim.Swept) {
 		r.report(Result{
 			Group: r.options.Name, EntryID: buried.ID, Deliveries: buried.Deliveries,
 			Outcome: DeadLettered, Reason: buried.Reason, Err: errors.New(buried.Reason),
+			FollowUp: r.followUp(DeadLettered, buried.Cut),
 		})
+		if buried.Cut {
+			r.reportCut(buried.ID)
+		}
 	}
 	for _, name := range swept.Removed {
 		r.log.Info("removed the name of a dead consumer", zap.String("removed", name))

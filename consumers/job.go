@@ -26,6 +26,9 @@ type job struct {
 	took    time.Duration // how long it ran
 	passed  bool          // the event is not for this group
 	skipped bool          // the event was handled before
+	size    int           // of the event in bytes
+	kept    string        // what the handler left as its result, where the group keeps that
+	cut     bool          // what follows the event was not added, since the chain is too long
 
 	below  *job         // the next one down the acker's stack
 	height atomic.Int32 // how many jobs the stack held when this one came, this one included
@@ -77,15 +80,6 @@ func (h *handout) finish() bool { return h.state.CompareAndSwap(running, settlin
 // abandon lets the watch settle the job in place of its worker.
 func (h *handout) abandon() bool { return h.state.CompareAndSwap(running, abandoned) }
 
-// result tells what became of the job.
-func (j *job) result(group string, verdict verdict) Result {
-	return Result{
-		Group: group, EntryID: j.id, Event: j.name, EventID: j.eventID, Deliveries: j.deliveries,
-		Outcome: verdict.outcome, Reason: verdict.reason, Err: verdict.err, Delay: verdict.delay,
-		Queued: j.queued(), Took: j.took,
-	}
-}
-
 // queued is how long it was from the XADD to the start of the handler; zero where that was not called.
 func (j *job) queued() time.Duration {
 	if j.started.IsZero() {
@@ -96,14 +90,14 @@ func (j *job) queued() time.Duration {
 
 // settled is how package stream knows the job.
 func (j *job) settled() stream.Settled {
-	return stream.Settled{ID: j.id, Event: j.name, EventID: j.eventID}
+	return stream.Settled{ID: j.id, Event: j.name, EventID: j.eventID, Result: j.kept}
 }
 
-// forget makes the job one that may be used again, and lets go of what it leads to. Its ID, its deliveries and its lease are
-// set when it is.
+// forget makes the job one that may be used again, and lets go of what it leads to. Its ID, its deliveries, its size and
+// its lease are set when it is.
 func (j *job) forget() {
 	j.note, j.name, j.eventID, j.handed, j.fault = nil, "", "", nil, nil
-	j.started, j.took, j.passed, j.skipped = time.Time{}, 0, false, false
+	j.started, j.took, j.passed, j.skipped, j.kept, j.cut = time.Time{}, 0, false, false, "", false
 }
 
 // mostSpare is how many jobs are kept to be used again: as many as a group of fast handlers has in hand.

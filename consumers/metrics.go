@@ -17,6 +17,8 @@ type Metrics struct {
 	handling    *histograms
 	queueing    *histograms
 	stuck       *prometheus.GaugeVec
+	followUps   *prometheus.CounterVec
+	cut         *prometheus.CounterVec
 	trimmed     prometheus.Counter
 	unwanted    prometheus.Counter
 }
@@ -33,6 +35,9 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		passedBy:    counter("passed_by_total", "Events that the group does not subscribe to.", "group"),
 		readErrors:  counter("read_errors_total", "Reads and sweeps that failed.", "group"),
 		recreated:   counter("groups_recreated_total", "Groups that had gone missing in Redis and were created again.", "group"),
+		followUps:   counter("follow_ups_total", "Events added with an outcome, by that outcome.", "group", "outcome"),
+		cut: counter("follow_ups_cut_total", "Events that would have followed an outcome at the end of too long a chain.",
+			"group"),
 		handling: newHistograms("millrace_handling_seconds", "How long a handler ran.",
 			.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300),
 		queueing: newHistograms("millrace_queueing_seconds",
@@ -51,8 +56,8 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 			Help: "Events that no registered group subscribes to.",
 		}),
 	}
-	registerer.MustRegister(m.deliveries, m.deadLetters, m.passedBy, m.readErrors, m.recreated, m.handling, m.queueing,
-		m.stuck, m.trimmed, m.unwanted)
+	registerer.MustRegister(m.deliveries, m.deadLetters, m.passedBy, m.readErrors, m.recreated, m.followUps, m.cut, m.handling,
+		m.queueing, m.stuck, m.trimmed, m.unwanted)
 	return m
 }
 
@@ -63,6 +68,8 @@ type groupMetrics struct {
 	passedBy           prometheus.Counter
 	readErrors         prometheus.Counter
 	recreated          prometheus.Counter
+	followUps          *prometheus.CounterVec
+	cut                prometheus.Counter
 	handling, queueing *histogram
 	stuck              prometheus.Gauge
 }
@@ -74,6 +81,8 @@ func (m *Metrics) group(name string) *groupMetrics {
 		passedBy:    m.passedBy.WithLabelValues(name),
 		readErrors:  m.readErrors.WithLabelValues(name),
 		recreated:   m.recreated.WithLabelValues(name),
+		followUps:   m.followUps.MustCurryWith(prometheus.Labels{"group": name}),
+		cut:         m.cut.WithLabelValues(name),
 		handling:    m.handling.group(name),
 		queueing:    m.queueing.group(name),
 		stuck:       m.stuck.WithLabelValues(name),

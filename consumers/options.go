@@ -22,6 +22,7 @@ const (
 	DefaultLease         = 30 * time.Second
 	DefaultGrace         = 25 * time.Second
 	DefaultHeldBytes     = 16 << 20
+	DefaultKeepResults   = 24 * time.Hour
 )
 
 // GroupOptions says how one group works. Zero values mean the defaults.
@@ -53,6 +54,11 @@ type GroupOptions struct {
 	From stream.Start
 	// MaxEventBytes makes a dead letter of a larger event; zero is 1 MiB.
 	MaxEventBytes int
+	// Emit names the events that are added with the group's outcomes, each in the step that settles its cause; zero adds none.
+	Emit stream.Emit
+	// KeepResults keeps the Result that the handler leaves in a delivery, at most 4 KiB of it, for as long as the Set retains
+	// events (24 h where it retains all), so that it can be looked up by the entry's ID.
+	KeepResults bool
 }
 
 func (o GroupOptions) withDefaults() GroupOptions {
@@ -83,6 +89,9 @@ func (o GroupOptions) Validate() error {
 	expect(o.Timeout > 0, "timeout: expected more than zero", o.Timeout)
 	expect(o.Dedupe == 0 || o.Dedupe >= time.Millisecond, "dedupe: expected zero, or at least 1ms", o.Dedupe)
 	expect(o.MaxEventBytes > 0, "max event bytes: expected more than zero", o.MaxEventBytes)
+	if err := o.Emit.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("group %q: %w", o.Name, err))
+	}
 	if err := o.policy().Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("group %q: %w", o.Name, err))
 	}
@@ -97,7 +106,7 @@ func (o GroupOptions) policy() claim.Policy {
 func (o GroupOptions) registration(lease time.Duration) stream.Registration {
 	return stream.Registration{
 		Kind: o.Kind, Events: o.Events, Unnamed: o.Unnamed, MaxDeliveries: o.MaxDeliveries, Concurrency: o.Concurrency,
-		TimeoutMs: o.Timeout.Milliseconds(), LeaseMs: lease.Milliseconds(),
+		TimeoutMs: o.Timeout.Milliseconds(), LeaseMs: lease.Milliseconds(), Emit: o.Emit, KeepResults: o.KeepResults,
 	}
 }
 

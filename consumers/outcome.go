@@ -38,6 +38,8 @@ type Result struct {
 	Outcome    Outcome
 	// Reason is one of the Retry or Dead constants of package stream, "" for the other outcomes.
 	Reason string
+	// FollowUp is the event that was added with the outcome, or "".
+	FollowUp string
 	// Err is what the handler failed with, or nil.
 	Err error
 	// Delay is how long a retried event waits.

@@ -13,6 +13,9 @@ const OutcomeLogger = "outcome"
 // acked is told which jobs Redis has confirmed.
 func (r *runner) acked(jobs []*job) {
 	r.metrics.countAcked(jobs)
+	if r.options.Emit.Acked != "" {
+		r.countFollowUps(jobs)
+	}
 	if r.set.options.Observe != nil || r.outcome.Core().Enabled(zap.DebugLevel) {
 		r.tellAcked(jobs)
 	}
@@ -24,9 +27,9 @@ func (r *runner) tellAcked(jobs []*job) {
 		switch {
 		case job.passed:
 		case job.skipped:
-			r.tellOutcome(job.result(r.options.Name, verdict{outcome: Skipped}))
+			r.tellOutcome(r.resultOf(job, verdict{outcome: Skipped}))
 		default:
-			r.tellOutcome(job.result(r.options.Name, verdict{outcome: Acked}))
+			r.tellOutcome(r.resultOf(job, verdict{outcome: Acked}))
 		}
 	}
 }
@@ -43,6 +46,9 @@ func (r *runner) ackedTooLate(job *job) {
 // report counts the end of a delivery and tells of it.
 func (r *runner) report(result Result) {
 	r.metrics.count(result)
+	if result.FollowUp != "" {
+		r.metrics.followUps.WithLabelValues(string(result.Outcome)).Inc()
+	}
 	r.tellOutcome(result)
 }
 

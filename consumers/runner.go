@@ -47,6 +47,7 @@ type runner struct {
 	// abandoning are the goroutines that settle what was abandoned. Only watch adds to them, and run when watch has ended.
 	abandoning sync.WaitGroup
 
+	unkept      atomic.Bool // Redis refuses results
 	interrupted atomic.Bool // a renewal has failed: Redis was out of reach
 	mayHaveLost atomic.Bool // entries may stand under the consumer's name that are not in its hands
 	// These belong to the intake alone.
@@ -77,6 +78,9 @@ func newRunner(set *Set, options GroupOptions, group *stream.Group, bytes int) *
 	}
 	r.reader.MaxEntryBytes = options.MaxEventBytes
 	r.acker = newAcker(group, r.leases, options.Dedupe)
+	r.acker.emits = options.Emit.Acked != ""
+	r.acker.results = keepResults(options, set.options.Retention)
+	r.acker.unkept = r.resultsKept
 	r.acker.report = r.acksWritten
 	r.acker.acked = r.acked
 	r.acker.lost = r.ackedTooLate

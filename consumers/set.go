@@ -43,6 +43,7 @@ func NewSet(client *stream.Client, options Options, groups ...GroupOptions) (*Se
 		if err != nil {
 			return nil, err
 		}
+		handle = handle.Emitting(group.Emit)
 		set.runners = append(set.runners, newRunner(set, group.withDefaults(), handle, max(1, options.HeldBytes/len(groups))))
 	}
 	return set, nil

@@ -465,7 +465,9 @@ func TestWorksOnACluster(t *testing.T) {
 		}
 	})
 	deduped := group("deduped", succeed)
-	deduped.Dedupe = time.Hour
+	deduped.Dedupe, deduped.KeepResults = time.Hour, true
+	deduped.Events, flaky.Events = []string{"ORDER", "POISON"}, []string{"ORDER", "POISON"}
+	deduped.Emit, flaky.Emit = stream.Emit{Acked: "DONE"}, stream.Emit{DeadLettered: "FAILED"}
 	stop := b.run(nil, flaky, deduped)
 	good := b.add("event", "ORDER", "event_id", "1")
 	twin := b.add("event", "ORDER", "event_id", "1")
@@ -474,6 +476,7 @@ func TestWorksOnACluster(t *testing.T) {
 	b.wantOutcomes("flaky", bad, "dead_lettered")
 	b.wantOutcomes("deduped", good, "acked")
 	b.wantOutcomes("deduped", twin, "skipped")
+	b.untilFollowUps("DONE of "+good.String(), "DONE of "+bad.String(), "FAILED of "+bad.String())
 	stop()
 	if left := append(b.consumersLeft("flaky"), b.consumersLeft("deduped")...); len(left) > 0 {
 		t.Errorf("consumers after the stop: got %v, want none", left)

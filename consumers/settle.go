@@ -32,7 +32,10 @@ func (r *runner) settle(ctx context.Context, job *job, verdict verdict) {
 		if repeated { // the first try may have been carried out, and a sweep of ours have taken the entry up since
 			r.mayHaveLost.Store(true)
 		}
-		r.report(job.result(r.options.Name, verdict))
+		r.report(r.resultOf(job, verdict))
+		if job.cut {
+			r.reportCut(job.id)
+		}
 	}
 }
 
@@ -83,10 +86,12 @@ func (r *runner) write(ctx context.Context, job *job, verdict verdict) (owned bo
 	if verdict.outcome == Retried {
 		return r.retry(ctx, job, verdict)
 	}
-	return r.group.GiveUp(ctx, stream.GiveUp{
+	given, err := r.group.GiveUp(ctx, stream.GiveUp{
 		ID: job.id, Reason: verdict.reason, Error: verdict.err.Error(),
 		Event: job.name, EventID: job.eventID, Deduped: r.options.Dedupe > 0, Deliveries: job.deliveries,
 	})
+	job.cut = given.Cut
+	return given.Owned, err
 }
 
 func (r *runner) retry(ctx context.Context, job *job, verdict verdict) (owned bool, err error) {
@@ -108,5 +113,5 @@ func (r *runner) forgo(job *job) {
 func (r *runner) lose(job *job, err error) {
 	r.leases.Drop(&job.lease)
 	r.mayHaveLost.Store(true)
-	r.report(job.result(r.options.Name, verdict{outcome: Lost, err: err}))
+	r.report(r.resultOf(job, verdict{outcome: Lost, err: err}))
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/millrace/millrace/stream"
 )
 
 // errGoexit is what a handler is taken to have failed with that ended the goroutine it was called in.
@@ -81,6 +83,9 @@ func (r *runner) conclude(ctx context.Context, place *atomic.Pointer[handout], e
 	handed.job, job.took = nil, took
 	r.slots.handled(took)
 	if err == nil {
+		if r.options.KeepResults {
+			job.kept = stream.CutResult(handed.Result)
+		}
 		r.acker.add(job)
 		return ended
 	}

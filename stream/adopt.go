@@ -51,7 +51,7 @@ func (g *Group) adopt(ctx context.Context, missing []Delivery, room Room) (adopt
 		return nil, missing, nil
 	}
 	sent := time.Now()
-	args := []any{g.name, g.consumer, max(room.Bytes, 0)}
+	args := []any{g.name, g.consumer, g.emit.DeadLettered, max(room.Bytes, 0)}
 	for _, delivery := range fitting {
 		args = append(args, delivery.ID.String())
 	}

@@ -25,6 +25,7 @@ var ours = []operation{
 	{"read", 22, readNew},
 	{"ack", 5, ackAny},
 	{"ack owned", 6, ackOwned},
+	{"settle", 6, settleSome},
 	{"begin", 6, beginSome},
 	{"renew", 5, renewSome},
 	{"release", 14, releaseSome},
@@ -242,6 +243,17 @@ func ackOwned(s *side, d dice) (did, came string) {
 	return fmt.Sprintf("%s %s %s keep %v", group, consumer, s.idLabels(ids), keep), s.outcome(lost, err)
 }
 
+func settleSome(s *side, d dice) (did, came string) {
+	group, consumer := d.group(), d.consumer()
+	keep := stream.Keep{Markers: one(d, 0, time.Hour), Results: one(d, 0, time.Hour)}
+	settled := d.settled(s.ids(d.several(3, func() int { return d.held(group, consumer) })))
+	for i := range settled {
+		settled[i].Result = one(d, "", "booked as 7", "\xff")
+	}
+	settlement, err := s.group(group, consumer).Settle(s.ctx, settled, keep)
+	return fmt.Sprintf("%s %s %s keep %v", group, consumer, s.text(settled), keep), s.outcome(settlement, err)
+}
+
 func beginSome(s *side, d dice) (did, came string) {
 	group, consumer := d.group(), d.consumer()
 	settled := d.settled(s.ids(d.several(3, func() int { return d.held(group, consumer) })))
@@ -284,8 +296,8 @@ func giveUpOne(s *side, d dice) (did, came string) {
 		ID: s.entries.id(d.held(group, consumer)), Reason: one(d, stream.DeadPermanent, stream.DeadUndecodable),
 		Error: one(d, "no", "\x00 and \xff"), Event: "order.created", EventID: one(d, "1", "2", "3", ""), Deduped: d.chance(50),
 	}
-	owned, err := s.group(group, consumer).GiveUp(s.ctx, letter)
-	return group + " " + consumer + " " + s.text(letter), s.outcome(owned, err)
+	given, err := s.group(group, consumer).GiveUp(s.ctx, letter)
+	return group + " " + consumer + " " + s.text(letter), s.outcome(given, err)
 }
 
 func adoptSome(s *side, d dice) (did, came string) {

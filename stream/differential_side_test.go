@@ -56,6 +56,9 @@ func (s *side) group(name, consumer string) *stream.Group {
 	if err != nil {
 		panic(err) // the names are constants
 	}
+	if name == "h" {
+		return group.Emitting(stream.Emit{Acked: "order.paid", DeadLettered: "order.created"})
+	}
 	return group
 }
 

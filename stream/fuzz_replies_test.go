@@ -32,11 +32,15 @@ var operations = []func(context.Context, *Group) (result any, complaint string, 
 		return lost, "", err
 	},
 	func(ctx context.Context, group *Group) (any, string, error) {
-		owned, err := group.GiveUp(ctx, GiveUp{ID: testID, Reason: DeadMaxDeliveries})
-		return owned, "", err
+		given, err := group.GiveUp(ctx, GiveUp{ID: testID, Reason: DeadMaxDeliveries})
+		return given, "", err
 	},
 	func(ctx context.Context, group *Group) (any, string, error) {
-		markers, err := group.Begin(ctx, []Settled{{testID, "E", "1"}, {testID.Next(), "E", "2"}}, time.Hour)
+		settlement, err := group.Emitting(Emit{Acked: "DONE"}).Settle(ctx, []Settled{{ID: testID}}, Keep{Results: time.Hour})
+		return settlement, "", err
+	},
+	func(ctx context.Context, group *Group) (any, string, error) {
+		markers, err := group.Begin(ctx, []Settled{{ID: testID, Event: "E", EventID: "1"}, {ID: testID.Next(), Event: "E", EventID: "2"}}, time.Hour)
 		return nil, unless(err != nil || len(markers) == 2, "not one marker for each entry"), err
 	},
 	func(ctx context.Context, group *Group) (any, string, error) {

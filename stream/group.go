@@ -14,6 +14,7 @@ type Group struct {
 	name     string
 	consumer string
 	lease    time.Duration
+	emit     Emit
 	spare    *atomic.Pointer[idWords] // for the next ack, or nil while one is under way
 }
 

@@ -215,8 +215,8 @@ func TestOnlyTheOwnerSettles(t *testing.T) {
 		if lost, err := b.a.Release(b.Context(), []stream.Release{{ID: id, Deliveries: 1}}); len(lost) != 1 || err != nil {
 			t.Errorf("release: lost %v, %v, want the entry", lost, err)
 		}
-		if owned, err := b.a.GiveUp(b.Context(), stream.GiveUp{ID: id, Reason: stream.DeadPermanent}); owned || err != nil {
-			t.Errorf("give up: owned %v, %v, want false", owned, err)
+		if given, err := b.a.GiveUp(b.Context(), stream.GiveUp{ID: id, Reason: stream.DeadPermanent}); given.Owned || err != nil {
+			t.Errorf("give up: got %+v, %v, want that it is not owned", given, err)
 		}
 		b.wantPending(id.String() + " b 1")
 		if dead := b.dead(); dead != nil {
@@ -276,9 +276,9 @@ func TestSettlingAnEarlierDelivery(t *testing.T) {
 		if len(lost) != 1 || err != nil {
 			t.Errorf("release: got %v, %v, want that the delivery is lost", lost, err)
 		}
-		owned, err := b.a.GiveUp(b.Context(), stream.GiveUp{ID: id, Deliveries: 1, Reason: stream.DeadPermanent})
-		if owned || err != nil {
-			t.Errorf("dead letter: got %v, %v, want that the delivery is lost", owned, err)
+		given, err := b.a.GiveUp(b.Context(), stream.GiveUp{ID: id, Deliveries: 1, Reason: stream.DeadPermanent})
+		if given.Owned || err != nil {
+			t.Errorf("dead letter: got %+v, %v, want that the delivery is lost", given, err)
 		}
 		b.wantPending(id.String() + " a 2")
 	})

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,6 +40,9 @@ type EventInGroup struct {
 	*Holding
 	// DeadLetter is the ID of the dead letter; zero in any other state than StateDead.
 	DeadLetter ID `json:"dead_letter,omitzero"`
+	// Result is what the handler left when it was done, where the group keeps that; "" where it left nothing, or that is
+	// over.
+	Result string `json:"result,omitempty"`
 	// RequeuedAs is the newest entry with which a dead letter of this one was requeued; zero where none was found.
 	RequeuedAs ID `json:"requeued_as,omitzero"`
 }
@@ -83,6 +87,9 @@ func (c *Client) Event(ctx context.Context, id ID) (EventStatus, error) {
 	if search.repeats, err = c.findRepeats(ctx, id); err != nil {
 		return EventStatus{}, err
 	}
+	if search.results, err = c.readResults(ctx, &search); err != nil {
+		return EventStatus{}, err
+	}
 	return search.status(), nil
 }
 
@@ -94,6 +101,7 @@ type eventSearch struct {
 	pending []*Holding
 	letters []*DeadLetter
 	repeats map[string]ID // by group, the newest entry that repeats this one
+	results []string      // what the handlers left
 }
 
 // readPending reads the entry and who holds it in which group.
@@ -159,6 +167,22 @@ func (c *Client) readDeadLetters(ctx context.Context, search *eventSearch) error
 		}
 	}
 	return nil
+}
+
+// readResults reads what the handlers of those groups left that keep it.
+func (c *Client) readResults(ctx context.Context, search *eventSearch) ([]string, error) {
+	results := make([]string, len(search.groups))
+	for i, group := range search.groups {
+		if group.registration == nil || !group.registration.KeepResults {
+			continue
+		}
+		result, err := c.write.Get(ctx, c.keys.Result(group.name, search.id)).Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return nil, fmt.Errorf("read the result of entry %s in group %q: %w", search.id, group.name, explain(err))
+		}
+		results[i] = result
+	}
+	return results, nil
 }
 
 // findRepeats looks for the newest entry with which each group's dead letter of entry was requeued.
@@ -232,7 +256,7 @@ func (s *eventSearch) status() EventStatus {
 }
 
 func (s *eventSearch) inGroup(i int) EventInGroup {
-	group := EventInGroup{Group: s.groups[i].name, RequeuedAs: s.repeats[s.groups[i].name]}
+	group := EventInGroup{Group: s.groups[i].name, Result: s.results[i], RequeuedAs: s.repeats[s.groups[i].name]}
 	switch held, letter := s.pending[i], s.letters[i]; {
 	case held != nil && held.Consumer == Waiting:
 		group.State, group.Holding = StateWaiting, held

@@ -73,6 +73,11 @@ func (k Keys) Done(group, event, eventID string) string {
 	return k.prefix + "done:" + group + ":" + eventKey(event, eventID)
 }
 
+// Result is the key of what group's handler left as the result of an entry.
+func (k Keys) Result(group string, id ID) string {
+	return k.prefix + "results:" + group + ":" + id.String()
+}
+
 // Published is the key of the marker that makes publishing an event safe to repeat.
 func (k Keys) Published(event, eventID string) string {
 	return k.prefix + "published:" + eventKey(event, eventID)

@@ -19,12 +19,12 @@ func (b bench) fail() stream.ID {
 	b.Helper()
 	delivery := b.read(b.a, 1)[0]
 	event, _ := stream.Decode(delivery.Entry, stream.DecodeOptions{})
-	owned, err := b.a.GiveUp(b.Context(), stream.GiveUp{
+	given, err := b.a.GiveUp(b.Context(), stream.GiveUp{
 		ID: delivery.ID, Reason: stream.DeadPermanent, Error: "no \x01 stock",
 		Event: event.Name, EventID: event.ID,
 	})
-	if err != nil || !owned {
-		b.Fatalf("give up %s: got owned %v, %v", delivery.ID, owned, err)
+	if err != nil || !given.Owned {
+		b.Fatalf("give up %s: got %+v, %v", delivery.ID, given, err)
 	}
 	return delivery.ID
 }

@@ -24,6 +24,10 @@ type Registration struct {
 	TimeoutMs int64 `json:"timeout_ms"`
 	// LeaseMs is how long a silent consumer keeps what it was handed, in milliseconds.
 	LeaseMs int64 `json:"lease_ms"`
+	// Emit are the events that the group adds with its outcomes.
+	Emit Emit `json:"emit,omitzero"`
+	// KeepResults tells that the group keeps what its handler leaves as a result.
+	KeepResults bool `json:"keep_results,omitempty"`
 	// Seen is when a consumer of the group last swept it, by the server's clock; zero where none has. It is a value of its
 	// own in the hash.
 	Seen time.Time `json:"-"`

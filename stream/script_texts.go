@@ -4,7 +4,8 @@ package stream
 func ScriptTexts() []string {
 	all := loadScripts()
 	programs := []script{
-		all.ack, all.adopt, all.begin, all.ensure, all.giveUp, all.leave, all.release, all.renew, all.sweep,
+		all.ack, all.adopt, all.begin, all.ensure, all.giveUp, all.leave, all.release, all.renew, all.settle,
+		all.sweep,
 		all.entryIDs, all.findDead, all.findRepeats, all.inspect, all.requeue, all.trim, all.publish,
 		all.publishBatch,
 	}

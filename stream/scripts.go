@@ -16,7 +16,7 @@ var scriptFiles embed.FS
 // scripts are the Lua programs that run in Redis, each in one step that nothing else comes between. The head of every
 // file says its KEYS and ARGV.
 type scripts struct {
-	ack, adopt, begin, ensure, giveUp, leave, release, renew, sweep script
+	ack, adopt, begin, ensure, giveUp, leave, release, renew, settle, sweep script
 
 	entryIDs, findDead, findRepeats, inspect, requeue, trim script
 
@@ -27,14 +27,15 @@ type scripts struct {
 func loadScripts() scripts {
 	return scripts{
 		ack:     newScript("common", "ack"),
-		adopt:   newScript("common", "dead_letter", "adopt"),
+		adopt:   newScript("common", "follow_up", "dead_letter", "adopt"),
 		begin:   newScript("common", "begin"),
 		ensure:  newScript("ids", "ensure"),
-		giveUp:  newScript("common", "dead_letter", "give_up"),
+		giveUp:  newScript("common", "follow_up", "dead_letter", "give_up"),
 		leave:   newScript("leave"),
-		release: newScript("common", "dead_letter", "release"),
-		renew:   newScript("common", "dead_letter", "renew"),
-		sweep:   newScript("common", "dead_letter", "sweep"),
+		release: newScript("common", "follow_up", "dead_letter", "release"),
+		renew:   newScript("common", "follow_up", "dead_letter", "renew"),
+		settle:  newScript("common", "follow_up", "settle"),
+		sweep:   newScript("common", "follow_up", "dead_letter", "sweep"),
 
 		entryIDs:    newScript("walk", "entry_ids"),
 		findDead:    newScript("walk", "find_dead"),

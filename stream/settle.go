@@ -26,8 +26,10 @@ func (g *Group) Ack(ctx context.Context, ids []ID) (int, error) {
 // Settled is an entry whose handling has succeeded.
 type Settled struct {
 	ID ID
-	// Event and EventID make the dedupe marker; both are empty in a group that does not dedupe.
+	// Event and EventID make the dedupe marker and the follow-up's ID; both are empty in a group that has neither.
 	Event, EventID string
+	// Result is what Settle keeps of the handling, at most MaxResultBytes of it; "" is nothing.
+	Result string
 }
 
 // AckOwned settles entries as done, drops their notes and, where keep is above zero, marks their events as done for that
@@ -52,7 +54,7 @@ func (g *Group) AckOwned(ctx context.Context, settled []Settled, keep time.Durat
 // returns the entries that the consumer does not own any more: those that were deleted from the stream are among them, as
 // dead letters. At most 100 entries a call keep the server responsive; none is a bare sign of life.
 func (g *Group) Renew(ctx context.Context, ids []ID) (lost []ID, err error) {
-	args := appendIDs([]any{g.name, g.consumer}, ids)
+	args := appendIDs([]any{g.name, g.consumer, g.emit.DeadLettered}, ids)
 	keys := append(g.settleKeys(), g.client.keys.Consumers(g.name))
 	reply, err := g.client.run(ctx, g.client.scripts.renew, keys, args...).Slice()
 	if err != nil {
@@ -83,7 +85,7 @@ type Release struct {
 // stream becomes a dead letter; where Redis refuses to write that, it stays pending as it was, the others are moved, and the
 // error says why.
 func (g *Group) Release(ctx context.Context, releases []Release) (lost []ID, err error) {
-	args := []any{g.name, g.consumer, g.lease.Milliseconds()}
+	args := []any{g.name, g.consumer, g.emit.DeadLettered, g.lease.Milliseconds()}
 	for _, release := range releases {
 		left := release.Deliveries
 		if release.Unstarted {
@@ -115,17 +117,24 @@ type GiveUp struct {
 	Deliveries int
 }
 
-// GiveUp writes the dead letter of an entry and acks it, in one step. owned is false, and nothing was done, where the
-// consumer did not own the entry any more.
-func (g *Group) GiveUp(ctx context.Context, letter GiveUp) (owned bool, err error) {
+// GivenUp is what GiveUp came to.
+type GivenUp struct {
+	// Owned is false where the consumer did not own the entry any more, and nothing was done.
+	Owned bool
+	// Cut tells that the event which the group emits with a dead letter was not added: see Emit.
+	Cut bool
+}
+
+// GiveUp writes the dead letter of an entry, adds what the group emits with it, and acks the entry, in one step.
+func (g *Group) GiveUp(ctx context.Context, letter GiveUp) (GivenUp, error) {
 	keys := g.settleKeys()
 	if letter.Deduped {
 		keys = append(keys, g.client.keys.Done(g.name, letter.Event, letter.EventID))
 	}
-	done, err := g.client.run(ctx, g.client.scripts.giveUp, keys, g.name, g.consumer, letter.ID.String(),
-		letter.Reason, CleanError(letter.Error), letter.EventID, letter.Deliveries).Int()
+	done, err := g.client.run(ctx, g.client.scripts.giveUp, keys, g.name, g.consumer, g.emit.DeadLettered,
+		letter.ID.String(), letter.Reason, CleanError(letter.Error), letter.Event, letter.EventID, letter.Deliveries).Int()
 	if err != nil {
-		return false, g.failed("write a dead letter of", err)
+		return GivenUp{}, g.failed("write a dead letter of", err)
 	}
-	return done == 1, nil
+	return GivenUp{Owned: done > 0, Cut: done == 2}, nil
 }

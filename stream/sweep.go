@@ -61,6 +61,8 @@ type Buried struct {
 	Reason string
 	// Deliveries is how often it had been delivered.
 	Deliveries int
+	// Cut tells that the event which the group emits with a dead letter was not added: see Emit.
+	Cut bool
 }
 
 // How much of the pending list one call looks at, and how many bytes of entries it takes at most.
@@ -83,7 +85,7 @@ func (g *Group) Sweep(ctx context.Context, request SweepRequest) (Swept, error) 
 	sent := time.Now()
 	reply, err := g.client.run(ctx, g.client.scripts.sweep, keys, g.name, g.consumer, g.lease.Milliseconds(),
 		request.MaxDeliveries, from, sweepPage, request.Room, request.bytes(), request.robUntil(), flag(request.Alone),
-		request.RemoveSilent.Milliseconds(), request.Guard.Milliseconds(), max(1, request.SuspectAfter)).Slice()
+		request.RemoveSilent.Milliseconds(), request.Guard.Milliseconds(), max(1, request.SuspectAfter), g.emit.DeadLettered).Slice()
 	if err != nil {
 		return Swept{}, g.failed("sweep", err)
 	}
@@ -142,14 +144,16 @@ func parseBuried(reply any) ([]Buried, error) {
 	var buried []Buried
 	for _, element := range replyList(reply) {
 		record := replyList(element)
-		if len(record) != 3 {
+		if len(record) != 4 {
 			return nil, errUnexpectedReply
 		}
 		id, err := ParseID(replyText(record[0]))
 		if err != nil {
 			return nil, errUnexpectedReply
 		}
-		buried = append(buried, Buried{ID: id, Reason: replyText(record[1]), Deliveries: replyNumber(record[2])})
+		buried = append(buried, Buried{
+			ID: id, Reason: replyText(record[1]), Deliveries: replyNumber(record[2]), Cut: replyNumber(record[3]) == 1,
+		})
 	}
 	return buried, nil
 }

@@ -84,6 +84,40 @@ stock passed by - does not subscribe to it, or it is for another group`
 	})
 }
 
+func TestEventShowsItsResults(t *testing.T) {
+	onEach(t, func(b bench) {
+		b.groups()
+		_, err := b.client.EnsureGroups(b.Context(), []stream.GroupSpec{{
+			Name: "booking", Registration: stream.Registration{Kind: "go", Events: []string{"E"}, KeepResults: true},
+		}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.add(first, "event", "E")
+		booking, labels := b.read("booking", 1), b.read("labels", 1)
+		for group, result := range map[*stream.Group]string{booking: "booked \x1b[31mas\n7", labels: "nobody asked"} {
+			id, _ := stream.ParseID(first)
+			_, err := group.Settle(b.Context(), []stream.Settled{{ID: id, Result: result}}, stream.Keep{Results: time.Minute})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		got := b.execute("event", first).stdout
+		groups := even(got[strings.Index(got, "GROUP"):strings.Index(got, "\nfields")])
+		const want = `GROUP STATE DELIVERIES WHAT
+booking acked - result: booked ` + "\ufffd" + `[31mas 7
+labels acked - -
+stock not yet read - -`
+		if groups != want {
+			b.Errorf("groups:\n got %s\nwant %s", groups, want)
+		}
+		var status stream.EventStatus
+		if b.wantJSON(&status, "event", first); status.Groups[0].Result != "booked \x1b[31mas\n7" || status.Groups[1].Result != "" {
+			b.Errorf("JSON: got %+v", status.Groups)
+		}
+	})
+}
+
 func TestDeadLetters(t *testing.T) {
 	onEach(t, func(b bench) {
 		b.wantFault(exitFailed, "there is none", "dead", "ls", "labels")

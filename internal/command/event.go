@@ -106,10 +106,18 @@ func (p *program) detail(now time.Time, group stream.EventInGroup) string {
 	case stream.StatePassedBy:
 		return "does not subscribe to it, or it is for another group"
 	case stream.StateUnknown:
-		return "the entry is not in the stream any more" + requeued(group)
+		return "the entry is not in the stream any more" + requeued(group) + result(group)
 	default:
-		return strings.TrimPrefix(requeued(group), "; ")
+		return strings.TrimPrefix(requeued(group)+result(group), "; ")
 	}
+}
+
+// result is what the handler left, for the end of a line; "" where it left nothing, or that is not kept.
+func result(group stream.EventInGroup) string {
+	if group.Result == "" {
+		return ""
+	}
+	return "; result: " + brief(group.Result, 300)
 }
 
 // requeued says under which entry a dead letter of this one was tried again, for the end of a line.

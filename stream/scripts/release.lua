@@ -1,9 +1,9 @@
 -- release: hand entries over to the reserved consumer `waiting`, from which any consumer takes them when they are due.
 --
 -- KEYS 1 the stream, 2 the group's dead letters, 3 the group's hash of notes
--- ARGV 1 group, 2 consumer, 3 the lease in ms, then for each entry: its ID, the delivery count of what is released, the
---      one to leave it with, the delay in ms, and the note of the failed try: tries, reason, error (reason empty: whatever
---      note there is stays)
+-- ARGV 1 group, 2 consumer, 3 the name of the event that follows a dead letter or '', 4 the lease in ms, then for each entry:
+--      its ID, the delivery count of what is released, the one to leave it with, the delay in ms, and the note of the failed
+--      try: tries, reason, error (reason empty: whatever note there is stays)
 -- Reply: the IDs that were not released, since the consumer does not own them any more, or owns them anew: a release that
 --        was late on its way may find that the entry has been with others and is back, delivered more often than it says.
 --        Or why the dead letter of an entry that was deleted from the stream was refused, which leaves that one as it was
@@ -12,10 +12,10 @@
 -- The idle time is set so that the entry becomes claimable when it is due, for whoever looks with XPENDING or claims by
 -- hand; a delay longer than the lease lives in the note's `next` alone.
 
-local stream, group, consumer, lease = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+local stream, group, consumer, lease = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[4])
 local now = clock()
 local lost, refused = {}, nil
-for i = 4, #ARGV, 7 do
+for i = 5, #ARGV, 7 do
   local id, released, count, delay = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
   local tries, reason, message = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
   local owner, deliveries = pending(stream, group, id)
@@ -23,7 +23,7 @@ for i = 4, #ARGV, 7 do
     lost[#lost + 1] = id
   elseif not is_there(stream, id) then
     refused = bury_deleted({stream = stream, dead = KEYS[2], attempts = KEYS[3], group = group, id = id,
-      deliveries = deliveries, consumer = consumer}) or refused
+      follow_up = ARGV[3], deliveries = deliveries, consumer = consumer}) or refused
   else
     redis.call('XCLAIM', stream, group, 'waiting', 0, id,
       'IDLE', whole(math.max(0, lease - delay)), 'RETRYCOUNT', count, 'JUSTID')

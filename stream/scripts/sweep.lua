@@ -7,9 +7,9 @@
 --      9 until when silent consumers may be robbed, by the server's clock in ms (`0` for one lease after an outage), 10 `1`
 --      where nothing else is in hand, so that a suspect may be taken, 11 remove consumers that are empty and silent for
 --      longer than this in ms (0: none now), 12 how long the guard stands in ms, 13 how often an orphan has been delivered
---      when it counts as a suspect
+--      when it counts as a suspect, 14 the name of the event that follows a dead letter or ''
 -- Reply: {the ID to go on at, '' at the end of the list; the deliveries taken as {ID, delivery count, note or '', fields};
---        the dead letters written as {ID, reason, deliveries}; 1 where a suspect had to be left, else 0; the consumers
+--        the dead letters written as {ID, reason, deliveries, 1 where nothing follows since the chain is too long, else 0}; 1 where a suspect had to be left, else 0; the consumers
 --        removed; why a write was refused, '' where none was; how many entries the consumer seems to have forgotten, 0
 --        where none; the server's clock in ms}
 --
@@ -151,7 +151,7 @@ local function give_up(letter, note)
   if fault then
     refused = fault.err
   else
-    buried[#buried + 1] = {letter.id, letter.reason, letter.deliveries}
+    buried[#buried + 1] = {letter.id, letter.reason, letter.deliveries, letter.cut and 1 or 0}
   end
 end
 
@@ -160,8 +160,8 @@ local function count_silence(id, owner, deliveries)
   if is_there(stream, id) then
     redis.call('XCLAIM', stream, group, owner, 0, id, 'RETRYCOUNT', deliveries, 'JUSTID')
   else
-    give_up({stream = stream, dead = dead, attempts = attempts, group = group, id = id, deliveries = deliveries,
-      consumer = owner})
+    give_up({stream = stream, dead = dead, attempts = attempts, group = group, id = id, follow_up = ARGV[14],
+      deliveries = deliveries, consumer = owner})
   end
 end
 
@@ -203,8 +203,8 @@ for i = 1, #found do
   end
   if due then
     local entry = redis.call('XRANGE', stream, id, id)
-    local letter = {stream = stream, dead = dead, attempts = attempts, group = group, id = id, deliveries = deliveries,
-      consumer = owner == 'waiting' and note and note.consumer or owner, fields = entry[1] and entry[1][2]}
+    local letter = {stream = stream, dead = dead, attempts = attempts, group = group, id = id, follow_up = ARGV[14],
+      deliveries = deliveries, consumer = owner == 'waiting' and note and note.consumer or owner, fields = entry[1] and entry[1][2]}
     local suspect = deliveries >= suspect_after and not (note and note.tries == deliveries)
     if #entry == 0 or deliveries >= max_deliveries then
       give_up(letter, note)
