@@ -26,6 +26,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(content)
 	}
 	f.Add([]byte("handlers: {a: {events: [A], run: label}}"))
+	f.Add([]byte("handlers: {a: {events: [A], run: label, emit: {acked: B}}, b: {events: ['*'], run: label, emit: {dead_lettered: A}}}"))
 	f.Add([]byte("handlers:\n  a:\n    events:\n    - 'A'\n    run: >-\n      label\n    backoff: {min: 1s}\n"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		file, err := Parse("f", content, defaults())

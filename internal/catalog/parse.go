@@ -47,14 +47,16 @@ func readHandlers(top *section, defaults Defaults) []Spec {
 		top.fault("handlers", "expected at least one handler, got none")
 	}
 	specs := make([]Spec, 0, len(handlers.keys))
+	sections := make([]*section, 0, len(handlers.keys))
 	for _, name := range handlers.keys {
 		if stream.CheckGroup(name) != nil {
 			handlers.fault(name, "a handler's name is 1 to 64 of A-Z a-z 0-9 _ . -")
 		}
 		handler := handlers.section(name)
-		specs = append(specs, readHandler(handler, name, defaults))
+		specs, sections = append(specs, readHandler(handler, name, defaults)), append(sections, handler)
 		handler.finish()
 	}
+	reportCycles(sections, specs)
 	return specs
 }
 
@@ -69,6 +71,8 @@ func readHandler(handler *section, name string, defaults Defaults) Spec {
 	options.Backoff = readBackoff(handler, options.Backoff)
 	options.Dedupe = handler.duration("dedupe", 0, time.Second, 365*day)
 	options.From = readStart(handler)
+	options.Emit = readEmit(handler)
+	options.KeepResults = handler.truth("keep_results")
 	kind, construct := readKind(handler)
 	options.Kind = kind
 	return Spec{GroupOptions: options, Line: handler.line, construct: construct}

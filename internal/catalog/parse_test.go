@@ -40,6 +40,8 @@ handlers:
     backoff: {min: 1s, max: 5m}
     dedupe: 24h
     from: beginning
+    emit: {acked: INVENTORY_RESERVED, dead_lettered: inventory.failed}
+    keep_results: true
   print.label-2:
     run: label
     with:
@@ -47,7 +49,7 @@ handlers:
         Mill Lane 1
         1000 Watertown
     events:
-      - "*"
+      - "print.*"
     backoff:
       max: 1h30m
 `
@@ -70,11 +72,13 @@ handlers:
 		Backoff:       claim.Backoff{Min: time.Second, Max: 5 * time.Minute},
 		Dedupe:        24 * time.Hour,
 		From:          stream.FromBeginning(),
+		Emit:          stream.Emit{Acked: "INVENTORY_RESERVED", DeadLettered: "inventory.failed"},
+		KeepResults:   true,
 		MaxEventBytes: 1 << 16,
 	}, {
 		Name:          "print.label-2",
 		Kind:          "label",
-		Events:        []string{"*"},
+		Events:        []string{"print.*"},
 		Concurrency:   7,
 		Timeout:       33 * time.Second,
 		MaxDeliveries: 9,
@@ -84,7 +88,7 @@ handlers:
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Parse = %+v\nwant    %+v", got, want)
 	}
-	if got, want := file.Handlers[1].Line, 15; got != want {
+	if got, want := file.Handlers[1].Line, 17; got != want {
 		t.Errorf("the second handler stands in line %d, want %d", got, want)
 	}
 }

@@ -81,6 +81,9 @@ type checkedHandler struct {
 	BackoffMax    string   `json:"backoff_max"`
 	Dedupe        string   `json:"dedupe,omitempty"`
 	From          string   `json:"from"`
+	// Emit and KeepResults show in JSON alone.
+	Emit        stream.Emit `json:"emit,omitzero"`
+	KeepResults bool        `json:"keep_results,omitempty"`
 }
 
 // checkedAll is all that `check` shows.
@@ -111,6 +114,8 @@ func checkHandler(options consumers.GroupOptions) checkedHandler {
 		BackoffMin:    Spell(backoff.Min),
 		BackoffMax:    Spell(backoff.Max),
 		From:          startWords(options.From),
+		Emit:          options.Emit,
+		KeepResults:   options.KeepResults,
 	}
 	if options.Dedupe > 0 {
 		handler.Dedupe = Spell(options.Dedupe)
