@@ -130,6 +130,9 @@ func TestRefusedAtDialTime(t *testing.T) {
 			}
 		}
 	}
+	if _, err := webhook.Dial(t.Context(), "tcp", "169.254.169.254:80"); err == nil || !strings.Contains(err.Error(), "is refused") {
+		t.Errorf("a dial of 169.254.169.254: got %v, want it refused", err)
+	}
 	for _, address := range []string{"127.0.0.1:80", "[::1]:80", "10.0.0.1:80", "192.168.1.1:80", "172.16.0.1:80", "[fd12::1]:80", "8.8.8.8:80", "100.64.0.1:80"} {
 		if err := webhook.Refuse(t.Context(), "tcp", address, nil); err != nil {
 			t.Errorf("%s: got %v, want it dialled", address, err)
