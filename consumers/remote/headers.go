@@ -3,8 +3,10 @@ package remote
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"maps"
 	"mime"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -53,6 +55,14 @@ func Headers(delivery *consumers.Delivery, source string) []Header {
 		headers = append(headers, Header{"ce-subject", Escape(delivery.AggregateID)})
 	}
 	return append(append(headers, trace(delivery)...), extensions(delivery.Headers)...)
+}
+
+// CheckSource says what is wrong with the source of events, or nil. CloudEvents asks for a reference to a URI.
+func CheckSource(text string) error {
+	if _, err := url.Parse(text); err != nil || Escape(text) != text {
+		return errors.New("expected a URL or a part of one, such as /shops/3, without spaces and quotation marks")
+	}
+	return nil
 }
 
 // Key is the key under which a receiver remembers that it has handled the event, `<group>:<event_id>`: the same for every

@@ -59,7 +59,7 @@ func (o Options) withDefaults() Options {
 // validate returns every fault of what is not made into something else by New.
 func (o Options) validate() error {
 	faults := []error{
-		in("url", CheckURL(o.URL)), in("source", CheckSource(o.Source)),
+		in("url", CheckURL(o.URL)), in("source", remote.CheckSource(o.Source)),
 		in("content_type", CheckContentType(o.ContentType)),
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Headers)) {
@@ -104,14 +104,6 @@ func CheckURL(text string) error {
 		return errors.New("expected a URL without the part behind #, which is not sent")
 	case addressErr == nil:
 		return checkAddress(address)
-	}
-	return nil
-}
-
-// CheckSource says what is wrong with the source of events, or nil. CloudEvents asks for a reference to a URI.
-func CheckSource(text string) error {
-	if _, err := url.Parse(text); err != nil || remote.Escape(text) != text {
-		return errors.New("expected a URL or a part of one, such as /shops/3, without spaces and quotation marks")
 	}
 	return nil
 }

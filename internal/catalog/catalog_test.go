@@ -50,7 +50,10 @@ func TestBuiltInCanBeBuilt(t *testing.T) {
 func TestEveryKindCanBeBuilt(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, kind := range kindNames() {
-		with := map[string]string{"webhook": `url: "http://127.0.0.1:1"`}[kind] // what a kind cannot do without
+		with := map[string]string{ // what a kind cannot do without
+			"fastcgi": `address: "127.0.0.1:1", script: /srv/a.php`,
+			"webhook": `url: "http://127.0.0.1:1"`,
+		}[kind]
 		file, err := Parse("f", []byte("handlers: {a: {events: [A], run: "+kind+", with: {"+with+"}}}"), Defaults{})
 		if err != nil {
 			t.Errorf("Parse of a handler that runs %s: %v", kind, err)

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/millrace/millrace/consumers"
+	"github.com/millrace/millrace/consumers/remote"
 	"github.com/millrace/millrace/consumers/webhook"
 )
 
@@ -13,7 +14,7 @@ import (
 func readWebhook(with *section) constructor {
 	options := webhook.Options{
 		URL:         with.checked("url", webhook.CheckURL),
-		Source:      with.checked("source", webhook.CheckSource),
+		Source:      with.checked("source", remote.CheckSource),
 		Body:        with.checked("body", webhook.CheckBody),
 		ContentType: with.checked("content_type", webhook.CheckContentType),
 		Headers:     readHeaders(with.section("headers")),

@@ -1,0 +1,156 @@
+package fastcgi_test
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/millrace/millrace/consumers/fastcgi"
+	"github.com/millrace/millrace/consumers/remote/remotetest"
+)
+
+func goroutineCount() int { return runtime.NumGoroutine() }
+
+// pipe connects conn with a Unix socket until both ends are done.
+func pipe(conn net.Conn, socket string) {
+	defer conn.Close()
+	other, err := net.Dial("unix", socket)
+	if err != nil {
+		return
+	}
+	defer other.Close()
+	go func() {
+		_, _ = io.Copy(other, conn)
+		_ = other.(*net.UnixConn).CloseWrite()
+	}()
+	_, _ = io.Copy(conn, other)
+}
+
+// record is one record of FastCGI, written apart from the client's own.
+func record(kind byte, content string, padding int) string {
+	header := []byte{1, kind, 0, 1, 0, 0, byte(padding), 0}
+	binary.BigEndian.PutUint16(header[4:], uint16(len(content)))
+	return string(header) + content + strings.Repeat("\xaa", padding)
+}
+
+// end ends an answer with a protocol status.
+func end(status byte) string {
+	return record(3, "\x00\x00\x00\x00"+string([]byte{status})+"\x00\x00\x00", 0)
+}
+
+// answering is a whole answer with that output.
+func answering(output string) []byte { return []byte(record(6, output, 3) + record(6, "", 0) + end(0)) }
+
+// readRequest reads records up to the empty one that ends standard input.
+func readRequest(conn io.Reader) {
+	header := make([]byte, 8)
+	for {
+		if _, err := io.ReadFull(conn, header); err != nil {
+			return
+		}
+		length := int64(binary.BigEndian.Uint16(header[4:])) + int64(header[6])
+		if _, err := io.CopyN(io.Discard, conn, length); err != nil || header[1] == 5 && length == 0 {
+			return
+		}
+	}
+}
+
+func says(text string) func(io.Writer) {
+	return func(w io.Writer) { _, _ = io.WriteString(w, text) }
+}
+
+func endless(head, piece string) func(io.Writer) {
+	return func(w io.Writer) {
+		_, err := io.WriteString(w, head)
+		for err == nil {
+			_, err = io.WriteString(w, piece)
+		}
+	}
+}
+
+// serve answers one request per connection, and closes it then. stop waits for all of it.
+func serve(t testing.TB, answer func(io.Writer)) (address string, stop func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			readRequest(conn)
+			answer(conn)
+			conn.Close()
+		}
+	}()
+	return listener.Addr().String(), func() { listener.Close(); <-done }
+}
+
+// TestHostileAnswers is not parallel: it counts goroutines.
+func TestHostileAnswers(t *testing.T) {
+	before := goroutineCount()
+	kilobyte := strings.Repeat("x", 1<<10)
+	tests := []struct {
+		name       string
+		answer     func(io.Writer)
+		want, text string
+	}{
+		{"a good one", says(string(answering("Status: 204\r\n\r\n"))), "success", ""},
+		{"without a status", says(string(answering("Content-Type: a/b\n\nbooked"))), "success", ""},
+		{"in pieces", says(record(6, "Sta", 1) + record(6, "tus: 4", 0) + record(7, "odd", 7) + record(6, "10\r\n\r\ngo", 0) + end(0)), "permanent", "answered 410 Gone: odd go"},
+		{"nothing", says(""), "retry", "closed before the end"},
+		{"HTTP", says("HTTP/1.1 200 OK\r\n\r\n"), "retry", "no FastCGI server"},
+		{"another version", says("\x02" + string(answering("\r\n"))[1:]), "retry", "no FastCGI server"},
+		{"another request", says("\x01\x06\x00\x02\x00\x00\x00\x00"), "retry", "no FastCGI server"},
+		{"an unknown record", says(record(11, "12345678", 0)), "retry", "no FastCGI server"},
+		{"half a header", says("\x01\x06\x00"), "retry", "closed before the end"},
+		{"half a record", says("\x01\x06\x00\x01\xff\xff\x00\x00abc"), "retry", "closed before the end"},
+		{"no end", says(record(6, "\r\nbooked", 0)), "retry", "closed before the end"},
+		{"no end of a refusal", says(record(6, "Status: 422 No\r\n\r\nno", 0)), "permanent", "422"},
+		{"a short end", says(record(6, "\r\n", 0) + record(3, "\x00", 0)), "retry", "an end of 1 bytes"},
+		{"half an end", says(record(6, "\r\n", 0) + "\x01\x03\x00\x01\x00\x08\x00\x00\x00"), "retry", "closed before the end"},
+		{"overloaded", says(end(2)), "retry", "overloaded"},
+		{"another refusal", says(end(3)), "retry", "protocol status 3"},
+		{"an end alone", says(end(0)), "retry", "without a header"},
+		{"no header", says(string(answering("booked"))), "retry", ""},
+		{"a status of words", says(string(answering("Status: fine\r\n\r\n"))), "retry", "in the header Status"},
+		{"a status too large", says(string(answering("Status: 99999999999999999999\r\n\r\n"))), "retry", "in the header Status"},
+		{"errors alone", says(record(7, "the worker has gone", 0)), "retry", "the worker has gone: the connection was closed"},
+		{"a second answer behind", says(string(answering("\r\n")) + string(answering("Status: 500\r\n\r\n"))), "success", ""},
+		{"an endless header", endless("", record(6, "X-A: "+kilobyte+"\r\n", 0)), "retry", "header is longer than 65536 bytes"},
+		{"an endless line", endless("", record(6, kilobyte, 0)), "retry", "header is longer than 65536 bytes"},
+		{"an endless body", endless(record(6, "\r\n", 0), record(6, kilobyte, 0)), "retry", "longer than 16777216 bytes"},
+		{"endless errors", endless("", record(7, kilobyte, 0)), "retry", "longer than 16777216 bytes"},
+		{"endless empty records", endless("", strings.Repeat(record(6, "", 255), 100)), "retry", "longer than 16777216 bytes"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			address, stop := serve(t, test.answer)
+			handler, err := fastcgi.New(fastcgi.Options{Address: address, Script: "/srv/a.php"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			for range 2 { // the second comes to a connection that is dead, where the first has left one
+				err = handler.Handle(ctx, delivery("{}"))
+				if got := remotetest.Verdict(err); got != test.want || ctx.Err() != nil || err != nil && !strings.Contains(err.Error(), test.text) {
+					t.Errorf("got %s: %v, want %s: %s", got, err, test.want, test.text)
+				}
+			}
+			handler.Close()
+			stop()
+		})
+	}
+	remotetest.Goroutines(t, before)
+}
