@@ -29,16 +29,23 @@ type Options struct {
 	// CAFile is a file of certificates that the certificate of an ipps printer is checked against. "" means those that the
 	// system trusts.
 	CAFile string
+	// Format is what the labels are made of: paper.PDF, or paper.ZPL for a label printer of 203 dpi with media of
+	// 4 x 6 inch. "" means PDF.
+	Format paper.Format
 	// Sender is who sends the parcels, name and address, in several lines. It is printed where an order names no sender
 	// of its own. "" means that such a label has none.
 	Sender string
 }
 
 // New returns a handler that prints a label for each event. An error names the option that cannot be used: Dir is no
-// directory, Printer no address of a printer, CAFile no file of certificates, or Sender is longer than MaxSenderLength.
+// directory, Printer no address of a printer, CAFile no file of certificates, Format is none, or Sender is longer than MaxSenderLength.
 func New(o Options) (consumers.Handler, error) {
 	if length := utf8.RuneCountInString(o.Sender); length > MaxSenderLength {
 		return nil, fmt.Errorf("label: sender: expected at most %d characters, got %d", MaxSenderLength, length)
+	}
+	o.Format = cmp.Or(o.Format, paper.PDF)
+	if o.Format != paper.PDF && o.Format != paper.ZPL {
+		return nil, fmt.Errorf("label: format: expected pdf or zpl, got %q", o.Format)
 	}
 	if o.Printer == "" {
 		o.Dir = cmp.Or(o.Dir, DefaultDir)
@@ -52,7 +59,8 @@ func New(o Options) (consumers.Handler, error) {
 		return nil, fmt.Errorf("label: %w", err)
 	}
 	compose := func(order order.Order, event stream.Event) ([]byte, error) {
-		return compose(font, order, event, o.Sender)
+		p := newPage(font, o.Format, "Label "+order.Number, event)
+		return p.compose(order, event, o.Sender)
 	}
-	return &paper.Printer{Kind: "label", Output: output, Compose: compose}, nil
+	return &paper.Printer{Kind: "label", Format: o.Format, Output: output, Compose: compose}, nil
 }

@@ -118,6 +118,9 @@ func TestNewNamesTheOption(t *testing.T) {
 	}
 	for want, options := range map[string]label.Options{
 		"label: dir: " + file + " is a file":                      {Dir: file},
+		"label: format: expected pdf or zpl, got \"epl\"":         {Format: "epl"},
+		"label: printer: expected an address that begins":         {Printer: "lpd://a"},
+		"label: dir: expected none, because there is a printer":   {Dir: file, Printer: "ipp://a/b"},
 		"label: sender: expected at most 300 characters, got 301": {Sender: strings.Repeat("字", 301)},
 	} {
 		if _, err := label.New(options); err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrace/millrace/consumers/order"
 	"github.com/millrace/millrace/consumers/paper"
+	"github.com/millrace/millrace/consumers/paper/zpl"
 	"github.com/millrace/millrace/stream"
 )
 
@@ -36,10 +37,33 @@ var (
 	foot    = paper.Style{Size: 6.5, Gray: 70}
 )
 
-func compose(font *paper.Font, order order.Order, event stream.Event, defaultSender string) ([]byte, error) {
-	document := paper.NewDocument(font, pageWidth, pageHeight, "Label "+order.Number, event.Time)
+// canvas is what a label is drawn on: a page of a PDF, or a label in ZPL.
+type canvas interface {
+	Paragraph(box paper.Box, style paper.Style, least float64, text string) float64
+	Block(x, y float64, style paper.Style, block paper.Block) float64
+	Rule(x, y, width, thickness float64, gray int)
+	Fill(box paper.Box, gray int)
+	Code128(box paper.Box, content string) bool
+	QR(box paper.Box, content string) error
+	Bytes() ([]byte, error)
+}
+
+// page is a label in the making.
+type page struct {
+	canvas
+	font *paper.Font
+}
+
+func newPage(font *paper.Font, format paper.Format, title string, event stream.Event) *page {
+	if format == paper.ZPL {
+		return &page{zpl.NewLabel(font, pageWidth, pageHeight), font}
+	}
+	document := paper.NewDocument(font, pageWidth, pageHeight, title, event.Time)
 	document.AddPage()
-	p := &page{Document: document, font: font}
+	return &page{document, font}
+}
+
+func (p *page) compose(order order.Order, event stream.Event, defaultSender string) ([]byte, error) {
 	p.sender(order.Sender, defaultSender)
 	p.recipient(order)
 	p.postalCode(order)
@@ -48,12 +72,6 @@ func compose(font *paper.Font, order order.Order, event stream.Event, defaultSen
 	}
 	p.foot(event)
 	return p.Bytes()
-}
-
-// page is a label in the making.
-type page struct {
-	*paper.Document
-	font *paper.Font
 }
 
 func (p *page) sender(from order.Address, standard string) {

@@ -83,7 +83,7 @@ func (d *Document) Line(x, y float64, style Style, text string) {
 		pdf.SetTextColor(style.Gray, style.Gray, style.Gray)
 		if style.Bold {
 			pdf.SetDrawColor(style.Gray, style.Gray, style.Gray)
-			pdf.SetLineWidth(style.Size * 0.028 * pointsToMillimetres)
+			pdf.SetLineWidth(style.Size * boldStroke * pointsToMillimetres)
 			pdf.SetTextRenderingMode(2)
 			defer pdf.SetTextRenderingMode(0)
 		}
@@ -100,9 +100,7 @@ func (d *Document) Paragraph(box Box, style Style, least float64, text string) f
 func (d *Document) Block(x, y float64, style Style, block Block) float64 {
 	style.Size = block.Size
 	for i, line := range block.Lines {
-		// The strokes of a Chinese character reach from 0.86 above the baseline to 0.12 below it.
-		baseline := (float64(i)*lineHeight + (lineHeight-0.98)/2 + 0.86) * block.Size * pointsToMillimetres
-		d.Line(x, y+baseline, style, line)
+		d.Line(x, y+block.Baseline(i), style, line)
 	}
 	return y + block.Height()
 }

@@ -4,6 +4,8 @@ import (
 	_ "embed" // for the font
 	"encoding/binary"
 	"fmt"
+
+	"golang.org/x/image/font/opentype"
 )
 
 // fontFile is a TrueType font with Chinese, Japanese, Korean, Latin, Greek and Cyrillic glyphs. font/README.txt says
@@ -23,6 +25,8 @@ type Font struct {
 	// glyphs and widths are by character; glyph 0 means that there is none.
 	glyphs []uint16
 	widths []uint16
+	// outlines draws the glyphs as dots.
+	outlines *opentype.Font
 }
 
 // NewFont reads the font that is built into the program. An error means that the program was built with a damaged one.
@@ -31,7 +35,11 @@ func NewFont() (*Font, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the built-in font: %w", err)
 	}
-	font := &Font{tables: tables, glyphs: make([]uint16, characters), widths: make([]uint16, characters)}
+	outlines, err := opentype.Parse(fontFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the built-in font: %w", err)
+	}
+	font := &Font{tables: tables, glyphs: make([]uint16, characters), widths: make([]uint16, characters), outlines: outlines}
 	font.unitsPerEm = float64(uint16At(tables["head"].start + 18))
 	font.readGlyphs(tables["cmap"].start)
 	for char, glyph := range font.glyphs {

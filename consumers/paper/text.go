@@ -61,6 +61,12 @@ func (b Block) Height() float64 {
 	return float64(len(b.Lines)) * b.Size * lineHeight * pointsToMillimetres
 }
 
+// Baseline is how far below the block's top the baseline of a line is, in millimetres; lines count from 0.
+func (b Block) Baseline(line int) float64 {
+	// The strokes of a Chinese character reach from 0.86 above the baseline to 0.12 below it.
+	return (float64(line)*lineHeight + (lineHeight-0.98)/2 + 0.86) * b.Size * pointsToMillimetres
+}
+
 // Fit makes text fit in width and height, in millimetres: it is wrapped, then made smaller, from size down to least
 // points, and at the end cut, which an ellipsis shows. There is always room for one line, however low height is.
 func (f *Font) Fit(text string, width, height, size, least float64) Block {

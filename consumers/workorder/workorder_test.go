@@ -140,6 +140,33 @@ func TestNewNamesTheOption(t *testing.T) {
 	}
 }
 
+// A work order goes through a print server and a driver's filters to an office printer.
+func TestWorkOrderThroughCUPS(t *testing.T) {
+	t.Parallel()
+	cups, sink := papertest.StartCUPS(t), papertest.StartSink(t)
+	address := cups.Add("office", sink.Address(), "lsb/usr/cupsfilters/Generic-PDF_Printer-PDF.ppd")
+	handler, err := workorder.New(workorder.Options{Printer: address})
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	delivery := papertest.NewDelivery("1763700000000-0", smallest)
+	if err := handler.Handle(t.Context(), delivery); err != nil {
+		t.Fatalf("Handle: %v: %s", err, cups.Log())
+	}
+	if got, want := string(delivery.Result), "job 1 of printer office"; got != want {
+		t.Errorf("the result is %q, want %q", got, want)
+	}
+	// The driver puts the PDF between commands to the printer.
+	printed := sink.Next(t.Context(), t)
+	first, last := bytes.Index(printed, []byte("%PDF-")), bytes.LastIndex(printed, []byte("%%EOF"))
+	if first < 0 || last < first {
+		t.Fatalf("the printer got %d bytes without a PDF: %.200q", len(printed), printed)
+	}
+	if got, want := papertest.Scan(t, printed[first:last+len("%%EOF")], 1), []string{"QR-Code:12345"}; !slices.Equal(got, want) {
+		t.Errorf("the work order scans as %q, want %q", got, want)
+	}
+}
+
 func BenchmarkHandle(b *testing.B) {
 	handler := newHandler(b, b.TempDir())
 	b.ReportAllocs()

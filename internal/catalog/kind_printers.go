@@ -22,3 +22,12 @@ func readDestination(with *section) paper.Destination {
 	}
 	return destination
 }
+
+// readFormat reads what a label is made of; "" leaves that to the kind.
+func readFormat(with *section) paper.Format {
+	format := paper.Format(with.text("format"))
+	if format != "" && format != paper.PDF && format != paper.ZPL {
+		with.fault("format", "expected pdf or zpl, got %s", quote(string(format)))
+	}
+	return format
+}

@@ -55,7 +55,9 @@ func readInventory(with *section) constructor {
 
 func readLabel(with *section) constructor {
 	to := readDestination(with)
-	options := label.Options{Dir: to.Dir, Printer: to.Printer, CAFile: to.CAFile, Sender: with.text("sender")}
+	options := label.Options{
+		Dir: to.Dir, Printer: to.Printer, CAFile: to.CAFile, Format: readFormat(with), Sender: with.text("sender"),
+	}
 	if length := utf8.RuneCountInString(options.Sender); length > label.MaxSenderLength {
 		with.fault("sender", "expected at most %d characters, got %d", label.MaxSenderLength, length)
 	}
