@@ -20,7 +20,7 @@ const roleConsumer = "consumer"
 
 // roles are what this program can be beside the run itself.
 func roles() map[string]func(ctx context.Context, spec string) error {
-	return map[string]func(context.Context, string) error{roleConsumer: consume, roleWitness: bear}
+	return map[string]func(context.Context, string) error{roleConsumer: consume, roleWitness: bear, roleFollowed: bearFollowed}
 }
 
 // stopWithin is how long a process may take after SIGTERM: its grace and what its last settlements take, also where

@@ -67,7 +67,7 @@ func parse(args []string, errorOut io.Writer) (settings, error) {
 		"(kill=20,redis=2) or none with that; empty is all, "+strings.Join(demandedNames(), " and ")+
 		" strike only where they are named, "+destroyMode+" is what loses by nature")
 	flags.StringVar(&told.trial, "trial", "", "in place of all else, show one thing that is promised: "+strings.Join(trialNames(), ", "))
-	flags.IntVar(&told.size, "size", 0, "how many pauses, restarts or faults, or seconds, a trial takes; 0 is what is to be shown")
+	flags.IntVar(&told.size, "size", 0, "how many pauses, restarts, faults or kills, or seconds, a trial takes; 0 is what is to be shown")
 	if err := flags.Parse(args); err != nil {
 		return told, err
 	}

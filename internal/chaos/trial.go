@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,12 +30,14 @@ type trialPlan struct {
 	// every is the pace of the load, and errand what each of its events asks for.
 	every  time.Duration
 	errand func(*rand.Rand) errand
+	// role is what the processes are; empty is roleWitness.
+	role string
 	// destroys tells that events are lost by nature, so that nothing can be drained.
 	destroys bool
 }
 
 func trials() []trial {
-	return []trial{&pausesTrial{}, &restartsTrial{}, &faultsTrial{}, &blackholeTrial{}}
+	return []trial{&pausesTrial{}, &restartsTrial{}, &faultsTrial{}, &blackholeTrial{}, &followUpsTrial{}}
 }
 
 func trialNames() []string {
@@ -62,7 +65,7 @@ func runTrial(ctx context.Context, tried trial, settings settings, out io.Writer
 	if settings.size == 0 {
 		settings.size = plan.size
 	}
-	settings.fleet, settings.role = plan.consumers, roleWitness
+	settings.fleet, settings.role = plan.consumers, cmp.Or(plan.role, roleWitness)
 	fmt.Fprintf(out, "trial %s of %d, seed %d, files in %s\n", plan.name, settings.size, settings.seed, settings.dir)
 	w, err := newWorld(settings)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 func TestTrials(t *testing.T) {
 	t.Parallel()
 	skipWhereShort(t)
-	sizes := map[string]int{"pauses": 12, "restarts": 3, "faults": 2 * len(administrativeFaults()), "blackhole": 5}
+	sizes := map[string]int{"pauses": 12, "restarts": 3, "faults": 2 * len(administrativeFaults()), "blackhole": 5, "followups": 20}
 	for _, tried := range trials() {
 		t.Run(tried.plan().name, func(t *testing.T) {
 			t.Parallel()

@@ -33,6 +33,19 @@ type witness struct{ file *os.File }
 
 // bear runs all groups until ctx ends, as consume does, with handlers that do errands and a witness of everything.
 func bear(ctx context.Context, text string) error {
+	return bearWith(ctx, text, func(handler consumers.Handler) []consumers.GroupOptions {
+		all := groups(handler)
+		for i := range all {
+			all[i].Timeout, all[i].MaxDeliveries = longErrand, claim.DefaultMaxDeliveries // what is paused must not time out
+		}
+		return all
+	})
+}
+
+// bearFollowed is bear with groups that emit events.
+func bearFollowed(ctx context.Context, text string) error { return bearWith(ctx, text, followed) }
+
+func bearWith(ctx context.Context, text string, groups func(consumers.Handler) []consumers.GroupOptions) error {
 	var spec consumerSpec
 	if err := json.Unmarshal([]byte(text), &spec); err != nil {
 		return fmt.Errorf("read what to consume: %w", err)
@@ -51,13 +64,9 @@ func bear(ctx context.Context, text string) error {
 		return fmt.Errorf("make a logger: %w", err)
 	}
 	seen := witness{file}
-	all := groups(seen)
-	for i := range all {
-		all[i].Timeout, all[i].MaxDeliveries = longErrand, claim.DefaultMaxDeliveries // what is paused must not time out
-	}
 	set, err := consumers.NewSet(client, consumers.Options{
 		Consumer: spec.Name, Lease: lease, Grace: grace, Logger: logger, Observe: seen.observe,
-	}, all...)
+	}, groups(seen)...)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ func (w *world) judgeRun() {
 	for _, group := range w.groups() {
 		dead := w.judgeDead(told, group.Name)
 		w.judgeState(told, group, dead)
+		w.judgeFollowUps(group, dead)
 		w.tellHandlings(told, group.Name, dead)
 	}
 	if err := told.Check().Sound(); err != nil {

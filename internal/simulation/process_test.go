@@ -76,11 +76,15 @@ func (w *world) start() *process {
 func (w *world) groupOptions(p *process) []consumers.GroupOptions {
 	var all []consumers.GroupOptions
 	for _, group := range w.plan.groups {
-		all = append(all, consumers.GroupOptions{
-			Name: group.name, Handler: w.handler(p), Events: []string{"*"}, Concurrency: w.plan.concurrency,
+		options := consumers.GroupOptions{
+			Name: group.name, Handler: w.handler(p), Events: []string{eventName}, Concurrency: w.plan.concurrency,
 			Timeout: w.plan.timeout, MaxDeliveries: w.plan.maxDeliveries, Dedupe: group.dedupe, From: stream.FromBeginning(),
 			Backoff: claim.Backoff{Min: w.plan.lease / 20, Max: w.plan.lease},
-		})
+		}
+		if w.plan.emits {
+			options.Emit = stream.Emit{Acked: followsAck, DeadLettered: followsDead}
+		}
+		all = append(all, options)
 	}
 	return all
 }

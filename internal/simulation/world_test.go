@@ -28,6 +28,7 @@ type plan struct {
 	concurrency   int
 	maxDeliveries int
 	events        int
+	emits         bool    // events follow what the groups settle
 	trouble       float64 // how often handlers misbehave: 0 is hardly ever
 }
 
@@ -44,6 +45,7 @@ func newPlan(seed seed) plan {
 		places: 1 + random.IntN(3), concurrency: 1 + random.IntN(3), maxDeliveries: 2 + random.IntN(5),
 		events: 4 + random.IntN(12), trouble: 0.01 + random.Float64()*random.Float64(),
 	}
+	p.emits = seed%2 == 0
 	p.groups = []plannedGroup{{name: "one"}}
 	if chance(random, 0.3) {
 		p.groups[0].dedupe = time.Hour
