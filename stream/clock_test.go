@@ -110,3 +110,18 @@ func TestGuardOfNobody(t *testing.T) {
 		}
 	})
 }
+
+// TestClockSetBackFindsTheDeleted has what was delivered in the future be deleted: its dead letter is followed as any other.
+func TestClockSetBackFindsTheDeleted(t *testing.T) {
+	onClock(t, func(b bench, set func(time.Duration)) {
+		set(2 * time.Hour)
+		id := b.add()
+		b.read(b.a, 1)
+		set(0)
+		b.client.Redis().XDel(b.Context(), b.client.Keys().Stream(), id.String())
+		if swept := b.sweep(b.b.Emitting(stream.Emit{DeadLettered: "FAILED"}), nil); len(swept.Buried) != 1 {
+			t.Errorf("buried: got %+v, want the deleted entry", swept.Buried)
+		}
+		b.wantFollowUps("FAILED :" + id.String() + ":g:dead_lettered")
+	})
+}
