@@ -15,9 +15,12 @@ import (
 	"github.com/millrace/millrace/consumers/paper/papertest"
 )
 
-// printTo prints content on a printer that does with its one connection what a test says.
-func printTo(ctx context.Context, t *testing.T, content []byte, printer func(*net.TCPConn)) error {
+// printTo prints content on a printer that does with its one connection what a test says. The printer's context ends when
+// Print has returned.
+func printTo(ctx context.Context, t *testing.T, content []byte, printer func(context.Context, *net.TCPConn)) error {
 	t.Helper()
+	printing, printed := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer printed()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -30,13 +33,14 @@ func printTo(ctx context.Context, t *testing.T, content []byte, printer func(*ne
 			return
 		}
 		defer connection.Close()
-		printer(connection.(*net.TCPConn))
+		printer(printing, connection.(*net.TCPConn))
 	}()
 	output := open(t, paper.Destination{Printer: "socket://" + listener.Addr().String()})
 	place, err := output.Print(ctx, paper.Job{Name: "label.zpl", Content: content})
 	if want := "printer " + listener.Addr().String(); err == nil && place != want || err != nil && !strings.HasPrefix(err.Error(), want+" ") {
 		t.Errorf("Print: %q, %v, want %q", place, err, want)
 	}
+	printed()
 	listener.Close()
 	<-ended
 	return err
@@ -60,17 +64,18 @@ func TestSocket(t *testing.T) {
 // Printers that have everything, whatever they do then.
 func TestSocketThatTakesEverything(t *testing.T) {
 	t.Parallel()
-	for name, then := range map[string]func(*net.TCPConn){
-		"ends":          func(*net.TCPConn) {},
-		"says and ends": func(connection *net.TCPConn) { _, _ = connection.Write([]byte("@PJL USTATUS\r\n")) },
-		// Longer than the printer is waited for.
-		"stays": func(*net.TCPConn) { time.Sleep(7 * time.Second) },
+	for name, then := range map[string]func(context.Context, *net.TCPConn){
+		"ends":          func(context.Context, *net.TCPConn) {},
+		"says and ends": func(_ context.Context, connection *net.TCPConn) { _, _ = connection.Write([]byte("@PJL USTATUS\r\n")) },
+		"stays":         stay,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := printTo(t.Context(), t, []byte("^XA^XZ"), func(connection *net.TCPConn) {
+			ctx, stop := context.WithTimeoutCause(t.Context(), 30*time.Second, consumers.ErrTimeout)
+			defer stop()
+			if err := printTo(ctx, t, []byte("^XA^XZ"), func(ctx context.Context, connection *net.TCPConn) {
 				_, _ = io.ReadAll(connection)
-				then(connection)
+				then(ctx, connection)
 			}); err != nil {
 				t.Errorf("Print: %v", err)
 			}
@@ -89,7 +94,7 @@ func TestSocketThatFails(t *testing.T) {
 		cause   bool
 		timeout time.Duration
 	}{
-		"out of paper": {large, func(ctx context.Context, _ *net.TCPConn) { <-ctx.Done() }, "is it out of paper, or stopped?: ", true, time.Second},
+		"out of paper": {large, stay, "is it out of paper, or stopped?: ", true, time.Second},
 		// Longer than a printer that has everything is waited for.
 		"out of paper at the end":    {large[:256<<10], stopReading, "is it out of paper, or stopped?: ", true, 7 * time.Second},
 		"breaks off":                 {large, func(_ context.Context, connection *net.TCPConn) { _ = connection.SetLinger(0) }, "", false, time.Minute},
@@ -101,7 +106,7 @@ func TestSocketThatFails(t *testing.T) {
 			ctx, stop := context.WithTimeoutCause(t.Context(), test.timeout, consumers.ErrTimeout)
 			defer stop()
 			start := time.Now()
-			err := printTo(ctx, t, test.content, func(connection *net.TCPConn) { test.printer(ctx, connection) })
+			err := printTo(ctx, t, test.content, test.printer)
 			if err == nil || !strings.Contains(err.Error(), test.words) || isPermanent(err) || errors.Is(err, consumers.ErrTimeout) != test.cause {
 				t.Errorf("Print: %v, want %q, to be tried again, for the timeout: %v", err, test.words, test.cause)
 			}
@@ -111,6 +116,9 @@ func TestSocketThatFails(t *testing.T) {
 		})
 	}
 }
+
+// stay keeps the connection and does no more with it.
+func stay(ctx context.Context, _ *net.TCPConn) { <-ctx.Done() }
 
 // stopReading leaves the document in the printer's buffers, which are small.
 func stopReading(ctx context.Context, connection *net.TCPConn) {

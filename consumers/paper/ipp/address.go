@@ -70,6 +70,3 @@ func nameOf(address *url.URL) string {
 	}
 	return address.Hostname()
 }
-
-// Encrypted tells whether the printer is spoken to over TLS.
-func (a Address) Encrypted() bool { return a.encrypted }

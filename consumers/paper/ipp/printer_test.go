@@ -36,6 +36,34 @@ func TestPrintWaitsForTheEnd(t *testing.T) {
 	}
 }
 
+// No connection is kept: it would hold two goroutines, and the printer may close it at any time.
+func TestPrintLeavesNoConnection(t *testing.T) {
+	t.Parallel()
+	fake := newFakePrinter(t, 3, 5, 9)
+	opened, closed := make(chan struct{}, 100), make(chan struct{}, 100)
+	count := fake.server.Config.ConnState
+	fake.server.Config.ConnState = func(connection net.Conn, state http.ConnState) {
+		count(connection, state)
+		switch state {
+		case http.StateNew:
+			opened <- struct{}{}
+		case http.StateClosed:
+			closed <- struct{}{}
+		}
+	}
+	if _, err := fake.printer(t).Print(t.Context(), document); err != nil {
+		t.Fatalf("Print: %v", err)
+	}
+	if len(opened) != 1 {
+		t.Errorf("Print opened %d connections, want one", len(opened))
+	}
+	select {
+	case <-closed:
+	case <-time.After(30 * time.Second):
+		t.Error("the connection is still open 30 s after Print has returned")
+	}
+}
+
 func TestPrintTakesTheFirstFormatThatFits(t *testing.T) {
 	t.Parallel()
 	fake := newFakePrinter(t, 9)
