@@ -27,15 +27,15 @@ type scripts struct {
 func loadScripts() scripts {
 	return scripts{
 		ack:     newScript("common", "ack"),
-		adopt:   newScript("common", "follow_up", "dead_letter", "adopt"),
+		adopt:   newScript("common", "envelope", "follow_up", "dead_letter", "adopt"),
 		begin:   newScript("common", "begin"),
 		ensure:  newScript("ids", "ensure"),
-		giveUp:  newScript("common", "follow_up", "dead_letter", "give_up"),
+		giveUp:  newScript("common", "envelope", "follow_up", "dead_letter", "give_up"),
 		leave:   newScript("leave"),
-		release: newScript("common", "follow_up", "dead_letter", "release"),
-		renew:   newScript("common", "follow_up", "dead_letter", "renew"),
-		settle:  newScript("common", "follow_up", "settle"),
-		sweep:   newScript("common", "follow_up", "dead_letter", "sweep"),
+		release: newScript("common", "envelope", "follow_up", "dead_letter", "release"),
+		renew:   newScript("common", "envelope", "follow_up", "dead_letter", "renew"),
+		settle:  newScript("common", "envelope", "follow_up", "settle"),
+		sweep:   newScript("common", "envelope", "follow_up", "dead_letter", "sweep"),
 
 		entryIDs:    newScript("walk", "entry_ids"),
 		findDead:    newScript("walk", "find_dead"),

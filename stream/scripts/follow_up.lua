@@ -1,4 +1,4 @@
--- Fragment, put in front of the scripts that settle entries. Needs common.lua.
+-- Fragment, put in front of the scripts that settle entries. Needs common.lua and envelope.lua.
 
 -- More fields than this are not added to one entry, since a Lua call takes only so many arguments.
 local most_fields = 1000
@@ -51,7 +51,7 @@ local function chosen(only, texts, name, value)
   return texts[name] == value
 end
 
--- take_over(add, cause, texts) appends the fields of the cause. The data of one in an envelope is the whole envelope.
+-- take_over(add, cause, texts) appends the fields of the cause. One in an envelope is taken out of it.
 local function take_over(add, cause, texts)
   local only, object
   if unreadable[cause.reason] then
@@ -63,7 +63,7 @@ local function take_over(add, cause, texts)
   end
   if object then
     add[#add + 1] = 'data'
-    add[#add + 1] = object
+    add[#add + 1] = data_in(object)
   end
   for i = 1, #cause.fields, 2 do
     local name, value = cause.fields[i], cause.fields[i + 1]
