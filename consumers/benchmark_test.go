@@ -44,16 +44,23 @@ func TestAllocationsPerDelivery(t *testing.T) {
 
 // BenchmarkDrain takes stored events all the way from the read to their outcome.
 func BenchmarkDrain(b *testing.B) {
-	for outcome, handled := range map[consumers.Outcome]error{
-		consumers.Acked:        nil,
-		consumers.DeadLettered: consumers.Permanent(errors.New("there is no such order")),
+	refused := consumers.Permanent(errors.New("there is no such order"))
+	for name, handled := range map[string]struct {
+		options consumers.GroupOptions
+		result  error
+	}{
+		"acked":                  {},
+		"acked_followed":         {options: consumers.GroupOptions{Emit: stream.Emit{Acked: "INVENTORY_RESERVED"}}},
+		"acked_with_results":     {options: consumers.GroupOptions{KeepResults: true}},
+		"dead_lettered":          {result: refused},
+		"dead_lettered_followed": {options: consumers.GroupOptions{Emit: stream.Emit{DeadLettered: "INVENTORY_FAILED"}}, result: refused},
 	} {
-		b.Run(string(outcome), func(b *testing.B) {
+		b.Run(name, func(b *testing.B) {
 			server := redistest.Start(b)
 			fill(b, server.URL(), b.N)
 			b.ReportAllocs()
 			b.ResetTimer()
-			drain(b, server.URL(), b.N, handled)
+			drainAs(b, server.URL(), b.N, handled.options, handled.result)
 		})
 	}
 }
@@ -97,8 +104,17 @@ func openRedis(t testing.TB, url string) *redis.Client {
 // drain handles events until all of them are settled; the handler returns result.
 func drain(t testing.TB, url string, events int, result error) {
 	t.Helper()
+	drainAs(t, url, events, consumers.GroupOptions{}, result)
+}
+
+// drainAs is drain with other options than the defaults.
+func drainAs(t testing.TB, url string, events int, options consumers.GroupOptions, result error) {
+	t.Helper()
 	var handled atomic.Int64
-	runGroup(t, url, func(_ context.Context, delivery *consumers.Delivery, stop func()) error {
+	runGroupAs(t, url, options, func(_ context.Context, delivery *consumers.Delivery, stop func()) error {
+		if options.KeepResults {
+			delivery.Result = []byte("booked")
+		}
 		if delivery.AggregateID == "" {
 			t.Errorf("entry %v arrived without its order", delivery.EntryID)
 		}
