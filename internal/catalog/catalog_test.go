@@ -47,14 +47,17 @@ func TestBuiltInCanBeBuilt(t *testing.T) {
 	}
 }
 
+// needed is the options that a kind cannot do without.
+var needed = map[string]string{
+	"fastcgi": `address: "127.0.0.1:1", script: /srv/a.php`,
+	"notify":  "smtp: smtp://127.0.0.1:1, from: shop@example.com",
+	"webhook": `url: "http://127.0.0.1:1"`,
+}
+
 func TestEveryKindCanBeBuilt(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, kind := range kindNames() {
-		with := map[string]string{ // what a kind cannot do without
-			"fastcgi": `address: "127.0.0.1:1", script: /srv/a.php`,
-			"webhook": `url: "http://127.0.0.1:1"`,
-		}[kind]
-		file, err := Parse("f", []byte("handlers: {a: {events: [A], run: "+kind+", with: {"+with+"}}}"), Defaults{})
+		file, err := Parse("f", []byte("handlers: {a: {events: [A], run: "+kind+", with: {"+needed[kind]+"}}}"), Defaults{})
 		if err != nil {
 			t.Errorf("Parse of a handler that runs %s: %v", kind, err)
 			continue
@@ -62,6 +65,9 @@ func TestEveryKindCanBeBuilt(t *testing.T) {
 		groups, err := file.Build(dependencies(t))
 		if err != nil || len(groups) != 1 || groups[0].Validate() != nil {
 			t.Errorf("Build of a handler that runs %s = %+v, %v, want one group", kind, groups, err)
+		}
+		if err := Close(groups); err != nil {
+			t.Errorf("Close of a handler that runs %s: %v", kind, err)
 		}
 	}
 }

@@ -27,6 +27,7 @@ func kinds() map[string]kind {
 		"fastcgi":   readFastCGI,
 		"inventory": readInventory,
 		"label":     readLabel,
+		"notify":    readNotify,
 		"tracking":  readTracking,
 		"webhook":   readWebhook,
 		"workorder": readWorkOrder,
