@@ -1,0 +1,5 @@
+<?php
+
+require __DIR__ . '/../../../examples/php/millrace.php';
+
+millrace(fn (array $event) => $event['data']['order_id']);
