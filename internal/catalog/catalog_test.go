@@ -49,6 +49,7 @@ func TestBuiltInCanBeBuilt(t *testing.T) {
 
 // needed is the options that a kind cannot do without.
 var needed = map[string]string{
+	"command": "argv: [/bin/sh]",
 	"fastcgi": `address: "127.0.0.1:1", script: /srv/a.php`,
 	"notify":  "smtp: smtp://127.0.0.1:1, from: shop@example.com",
 	"webhook": `url: "http://127.0.0.1:1"`,

@@ -24,6 +24,7 @@ type kind func(with *section) constructor
 // below.
 func kinds() map[string]kind {
 	return map[string]kind{
+		"command":   readCommand,
 		"fastcgi":   readFastCGI,
 		"inventory": readInventory,
 		"label":     readLabel,
