@@ -2,7 +2,6 @@ package fastcgi_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,21 +74,16 @@ func (f *fpm) script(name string) string {
 	return path
 }
 
-// start starts it, and returns when it answers. It runs without php.ini, in a process group of its own.
+// start starts it, and returns when it is ready. It runs without php.ini, in a process group of its own.
 func (f *fpm) start() {
 	f.Helper()
+	before := f.readied()
 	f.process = exec.Command(f.program, "-n", "-R", "-F", "-y", f.path("conf"))
 	f.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := f.process.Start(); err != nil {
 		f.Fatal(err)
 	}
-	remotetest.Until(f, "PHP-FPM listens", func() bool {
-		conn, err := net.Dial("unix", f.path("socket"))
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
+	remotetest.Until(f, "PHP-FPM is ready", func() bool { return f.readied() > before })
 }
 
 // kill ends all of its processes at once. A second time does nothing.
@@ -101,10 +95,21 @@ func (f *fpm) kill() {
 	}
 }
 
-// reload lets it replace its processes, as a new configuration does: those that work on a request end behind it.
+// reload lets it replace its processes, as a new configuration does, those that work on a request too, and returns when it has.
 func (f *fpm) reload() {
 	f.Helper()
+	before := f.readied()
 	if err := f.process.Process.Signal(syscall.SIGUSR2); err != nil {
 		f.Fatal(fmt.Errorf("reload PHP-FPM: %w", err))
 	}
+	remotetest.Until(f, "PHP-FPM has been reloaded", func() bool { return f.readied() > before })
+}
+
+// readied counts how often it has said that it is ready.
+func (f *fpm) readied() int {
+	log, err := os.ReadFile(f.path("log"))
+	if err != nil && !os.IsNotExist(err) {
+		f.Fatal(err)
+	}
+	return strings.Count(string(log), "ready to handle connections")
 }

@@ -129,7 +129,7 @@ func (p *pool) close() {
 // that something has come back. Writing goes on while the answer is read, since a script may print before it reads.
 func (c *connection) exchange(ctx context.Context, request []byte) (got answer, answered, reusable bool, err error) {
 	_ = c.SetDeadline(time.Time{})
-	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	c.limited.N = maxAnswerBytes
 	written := make(chan error, 1)
 	go func() {
@@ -142,7 +142,7 @@ func (c *connection) exchange(ctx context.Context, request []byte) (got answer, 
 		err = fmt.Errorf("the answer is longer than %d bytes", maxAnswerBytes)
 	}
 	_ = c.SetWriteDeadline(time.Now().Add(lastWrite)) // who has answered may not read what is left
-	writeErr := <-written
-	reusable = got.whole && writeErr == nil && ctx.Err() == nil && c.reader.Buffered() == 0
+	writeErr, undisturbed := <-written, stop()
+	reusable = got.whole && writeErr == nil && undisturbed && c.reader.Buffered() == 0
 	return got, answered, reusable, err
 }

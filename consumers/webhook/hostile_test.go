@@ -76,7 +76,10 @@ func TestHostileAnswers(t *testing.T) {
 		{"broken chunks", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbooked\r\n"), "retry"},
 		{"a chunk without an end", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx"), "retry"},
 		{"a body that ends with the connection", says("HTTP/1.0 200 OK\r\n\r\nbooked"), "success"},
-		{"another protocol", says("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), "permanent"},
+		{"another protocol", func(w io.Writer) {
+			_, _ = io.WriteString(w, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+			_, _ = io.Copy(io.Discard, w.(net.Conn)) // and waits for words in that protocol
+		}, "permanent"},
 		{"compressed by its own choice", says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b"), "success"},
 		{"two answers", says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 No\r\n\r\n"), "success"},
 		{"endless headers", endless("HTTP/1.1 200 OK\r\n", "X-A: "+kilobyte+"\r\n"), "retry"},

@@ -44,6 +44,9 @@ type Options struct {
 	// ContentType is the type of what Body makes; "" is DefaultContentType. What is called JSON must be JSON: an event of which
 	// the template makes something else becomes a dead letter.
 	ContentType string
+	// Expect is a text that the beginning of a successful answer holds, of remote.MaxBodyBytes: an answer of 2xx without it is
+	// tried again. It is for chat systems, which answer 200 also to what they refuse. "" expects nothing.
+	Expect string
 	// Concurrency is how many handlings run at once, and so how many connections there may be; zero is
 	// consumers.DefaultConcurrency.
 	Concurrency int
@@ -66,7 +69,7 @@ func (o Options) validate() error {
 		faults = append(faults, in(fmt.Sprintf("headers: %.80q", name), CheckHeader(name, o.Headers[name])))
 	}
 	if o.Token != remote.Escape(o.Token) {
-		faults = append(faults, errors.New("token: expected visible ASCII characters alone"))
+		faults = append(faults, errors.New("token: expected visible ASCII characters without quotation marks and percent signs"))
 	}
 	if o.Concurrency < 1 {
 		faults = append(faults, fmt.Errorf("concurrency: expected at least 1, got %d", o.Concurrency))
@@ -130,7 +133,7 @@ func CheckHeader(name, value string) error {
 	case !headerName.MatchString(name):
 		return errors.New("expected a header's name, such as X-Shop")
 	case strings.EqualFold(name, "authorization"):
-		return errors.New("does not stand in this file: name its token in token_env or token_file")
+		return errors.New("is made of the token: name that in token_env or token_file")
 	case ownHeaders.MatchString(name):
 		return errors.New("is written by the webhook itself")
 	case strings.ContainsFunc(value, isControl) || len(value) > remote.MaxExtensionBytes:

@@ -22,16 +22,19 @@ type template struct {
 
 // CheckBody says what is wrong with a template, or nil.
 func CheckBody(text string) error {
-	_, err := parse(text)
+	_, err := parseTemplate(text)
 	return err
 }
 
-// parse reads a template. The functions are those of text/template, and json.
-func parse(text string) (*texttemplate.Template, error) {
+// parseTemplate reads a template. The functions are those of text/template, and json.
+func parseTemplate(text string) (*texttemplate.Template, error) {
 	functions := texttemplate.FuncMap{"json": encode}
 	parsed, err := texttemplate.New("body").Option("missingkey=error").Funcs(functions).Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf(`expected a template such as {"text": {{json .data.order_id}}}: %w`, err)
+	}
+	if err := checkNames(parsed.Tree); err != nil {
+		return nil, err
 	}
 	return parsed, nil
 }
@@ -41,7 +44,7 @@ func newTemplate(text, contentType string) (*template, error) {
 	if text == "" {
 		return nil, nil
 	}
-	parsed, err := parse(text)
+	parsed, err := parseTemplate(text)
 	if err != nil {
 		return nil, err
 	}

@@ -24,12 +24,13 @@ func TestTemplate(t *testing.T) {
 			`application/json {"msgtype":"text","text":{"content":"Order 12345 of 王\"小明"}}`,
 		},
 		{"every field", `{{json .}}`, "application/vnd.shop+json", `application/vnd.shop+json {"aggregate_id":"12345",` +
-			`"data":{"customer":{"name":"王\"小明"},"order_id":12345},"deliveries":3,"event":"NEW_ORDER_RECEIVED",` +
+			`"data":{"customer":{"name":"王\"小明"},"order_id":12345,"total":90071992547409931234.50},"deliveries":3,"event":"NEW_ORDER_RECEIVED",` +
 			`"event_id":"order-12345","group":"points","headers":{"region":"Köln"},"timestamp":"2026-01-31T08:00:00Z"}`},
 		{
 			"a form", `order={{urlquery .data.order_id}}&r={{.headers.region | urlquery}}`, "application/x-www-form-urlencoded",
 			`application/x-www-form-urlencoded order=12345&r=K%C3%B6ln`,
 		},
+		{"a number that no float holds", `{{json .data.total}}`, "", `application/json 90071992547409931234.50`},
 		{"what may be missing", `[{{json (index .data "gift")}}]`, "", `application/json [null]`},
 	}
 	for _, test := range tests {
@@ -47,7 +48,6 @@ func TestTemplateThatDoesNotFit(t *testing.T) {
 	server := endpoint(t, func(http.ResponseWriter, *http.Request) { t.Error("an event was sent that has no body") })
 	tests := []struct{ body, data, want string }{
 		{`{{json .data.total}}`, `{"order_id":1}`, `map has no entry for key "total"`},
-		{`{{json .total}}`, `{}`, `map has no entry for key "total"`},
 		{`{{json .headers.gift}}`, `{}`, `map has no entry for key "gift"`},
 		{`{{json .data.total}}`, `no JSON`, `can't evaluate field total`},
 		{`{{json .data.total}}`, `[1]`, `can't evaluate field total`},
@@ -66,8 +66,28 @@ func TestTemplateThatDoesNotFit(t *testing.T) {
 func TestTemplateAtStart(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"{{", "{{.data.}}", "{{upper .event}}", "{{if .event}}", "{{template \"other\"}}{{"} {
-		if webhook.CheckBody(bad) == nil {
-			t.Errorf("CheckBody(%q): got nil, want an error", bad)
+		if err := webhook.CheckBody(bad); err == nil || !strings.Contains(err.Error(), "expected a template such as") {
+			t.Errorf("CheckBody(%q): got %v, want an error", bad, err)
+		}
+	}
+	for _, bad := range []string{
+		"{{.evnt}}", "{{json .evnt.a}}", "{{if .evnt}}{{end}}", "{{with .evnt}}{{end}}", "{{range .data}}{{$.evnt}}{{end}}",
+		"{{with .data}}{{else}}{{.evnt}}{{end}}", "{{if .data}}{{.evnt}}{{end}}", "{{define `a`}}{{end}}{{template `a` .evnt}}",
+		"{{(index .evnt 1).b}}", "{{$x := .evnt}}", "{{.event | printf `%s %s` .evnt}}",
+	} {
+		if err := webhook.CheckBody(bad); err == nil || err.Error() != "there is no .evnt: did you mean .event?" {
+			t.Errorf("CheckBody(%q): got %v, want it to tell of .evnt", bad, err)
+		}
+	}
+	if err := webhook.CheckBody("{{.order}}"); err == nil || !strings.HasPrefix(err.Error(), "there is no .order: expected one of .aggregate_id, .data,") {
+		t.Errorf("CheckBody of .order: got %v", err)
+	}
+	for _, good := range []string{
+		"", "text", "{{.}}", "{{range .data.items}}{{.title}}{{end}}", "{{with .data}}{{.evnt}}{{$.event}}{{end}}", "{{$x := .data}}{{$x.evnt}}",
+		"{{define `a`}}{{.evnt}}{{end}}{{template `a` .data}}{{block `b` .data}}{{.evnt}}{{end}}", "{{/* .evnt */}}", "{{json .headers.evnt}}",
+	} {
+		if err := webhook.CheckBody(good); err != nil {
+			t.Errorf("CheckBody(%q): got %v, want nil", good, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type Handler struct {
 	source  string
 	keys    [][]byte
 	body    *template // nil: the event's data
+	expect  string
 	client  *http.Transport
 	closing context.Context
 	close   context.CancelFunc
@@ -46,7 +48,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		url: parsed, place: parsed.Scheme + "://" + parsed.Host, header: fixedHeaders(o), source: o.Source,
-		keys: keys, body: body, now: time.Now,
+		keys: keys, body: body, expect: o.Expect, now: time.Now,
 	}
 	h.closing, h.close = context.WithCancel(context.Background())
 	h.client = newTransport(h.closing, tlsConfig, o.Concurrency)
@@ -75,12 +77,23 @@ func (h *Handler) Handle(ctx context.Context, delivery *consumers.Delivery) erro
 	}
 	answer, err := h.exchange(request)
 	if err == nil {
-		err = answer.Err(h.now())
+		err = h.verdict(answer)
 	}
 	if err != nil {
 		return fmt.Errorf("post to %s: %w", h.place, err)
 	}
 	delivery.Result = answer.Result()
+	return nil
+}
+
+// verdict follows from the status, and for success from what the answer says as well.
+func (h *Handler) verdict(answer remote.Answer) error {
+	if err := answer.Err(h.now()); err != nil {
+		return err
+	}
+	if !bytes.Contains(answer.Body, []byte(h.expect)) {
+		return fmt.Errorf("answered %d without %.80q: %s", answer.Status, h.expect, remote.Quote(answer.Body))
+	}
 	return nil
 }
 

@@ -2,10 +2,14 @@ package webhook_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -39,7 +43,8 @@ func posts(t testing.TB, options webhook.Options) *webhook.Handler {
 func delivery() *consumers.Delivery {
 	return &consumers.Delivery{
 		Event: stream.Event{
-			Name: "NEW_ORDER_RECEIVED", ID: "order-12345", Data: []byte(`{"order_id":12345,"customer":{"name":"王\"小明"}}`),
+			Name: "NEW_ORDER_RECEIVED", ID: "order-12345",
+			Data: []byte(`{"order_id":12345,"total":90071992547409931234.50,"customer":{"name":"王\"小明"}}`),
 			Time: time.Date(2026, 1, 31, 8, 0, 0, 0, time.UTC), AggregateID: "12345",
 			TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Headers: map[string]string{"region": "Köln"},
 		},
@@ -132,6 +137,30 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// TestExpect has a chat that answers 200 whatever it does.
+func TestExpect(t *testing.T) {
+	t.Parallel()
+	server := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/410" {
+			w.WriteHeader(http.StatusGone)
+		}
+		_, _ = io.WriteString(w, r.URL.Query().Get("say"))
+	})
+	tests := []struct{ path, expect, verdict, text string }{
+		{`/?say={"errcode":0,"errmsg":"ok"}`, `"errcode":0`, "success", ""},
+		{`/?say={"errcode":130101,"errmsg":"send+too+fast"}`, `"errcode":0,`, "retry", `answered 200 without "\"errcode\":0,": {"errcode":130101,"errmsg":"send too fast"}`},
+		{"/", "ok", "retry", `answered 200 without "ok": `},
+		{"/", "", "success", ""},
+		{"/410?say=ok", "ok", "permanent", "answered 410 Gone: ok"},
+	}
+	for _, test := range tests {
+		err := posts(t, webhook.Options{URL: server.URL + test.path, Expect: test.expect}).Handle(t.Context(), delivery())
+		if got := remotetest.Verdict(err); got != test.verdict || err != nil && !strings.HasSuffix(err.Error(), test.text) {
+			t.Errorf("%s, expecting %q: got %s: %v, want %s: %s", test.path, test.expect, got, err, test.verdict, test.text)
+		}
+	}
+}
+
 // TestNobodyThere dials where nobody listens, a name that does not exist, and one that never answers.
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
@@ -183,6 +212,10 @@ func TestCertificates(t *testing.T) {
 	if remotetest.Verdict(err) != "retry" || !strings.Contains(err.Error(), "certificate signed by unknown authority") {
 		t.Errorf("a certificate of nobody: got %v, want a retry that tells of the certificate", err)
 	}
+	err = posts(t, webhook.Options{URL: server.URL, CA: someAuthority(t)}).Handle(t.Context(), delivery())
+	if remotetest.Verdict(err) != "retry" || !strings.Contains(err.Error(), "certificate signed by unknown authority") {
+		t.Errorf("a certificate of another authority: got %v, want a retry that tells of the certificate", err)
+	}
 	plain := strings.Replace(server.URL, "https:", "http:", 1)
 	if err := posts(t, webhook.Options{URL: plain}).Handle(t.Context(), delivery()); remotetest.Verdict(err) != "permanent" {
 		t.Errorf("plain text to a TLS port: got %v, want the answer 400", err)
@@ -192,4 +225,33 @@ func TestCertificates(t *testing.T) {
 	if err := posts(t, webhook.Options{URL: wrong}).Handle(t.Context(), delivery()); remotetest.Verdict(err) != "retry" {
 		t.Errorf("TLS to a plain port: got %v, want a retry", err)
 	}
+}
+
+// someAuthority is one that has signed nothing but itself.
+func someAuthority(t *testing.T) []byte {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, NotAfter: time.Now().Add(time.Hour)}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed})
+}
+
+func BenchmarkHandle(b *testing.B) {
+	server := endpoint(b, func(http.ResponseWriter, *http.Request) {})
+	handler := posts(b, webhook.Options{URL: server.URL, Secrets: oldSecret, Concurrency: 64})
+	b.ReportAllocs()
+	b.SetParallelism(8)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := handler.Handle(b.Context(), delivery()); err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }

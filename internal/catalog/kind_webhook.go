@@ -17,6 +17,7 @@ func readWebhook(with *section) constructor {
 		Source:      with.checked("source", remote.CheckSource),
 		Body:        with.checked("body", webhook.CheckBody),
 		ContentType: with.checked("content_type", webhook.CheckContentType),
+		Expect:      with.text("expect"),
 		Headers:     readHeaders(with.section("headers")),
 	}
 	if with.has("content_type") && !with.has("body") {

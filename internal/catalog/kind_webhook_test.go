@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/pem"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,7 +18,11 @@ import (
 func TestWebhookWithEveryOption(t *testing.T) {
 	t.Parallel()
 	got := make(chan http.Header, 1)
-	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header }))
+	answer := "booked"
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got <- r.Header
+		_, _ = io.WriteString(w, answer)
+	}))
 	defer server.Close()
 	directory := t.TempDir()
 	certificate, token := filepath.Join(directory, "ca.pem"), filepath.Join(directory, "token")
@@ -42,6 +47,7 @@ handlers:
       headers: {X-Shop: kettle}
       content_type: text/plain
       body: "{{.event}}"
+      expect: booked
 `
 	dependencies := dependencies(t)
 	dependencies.Environment = map[string]string{
@@ -60,6 +66,11 @@ handlers:
 			t.Errorf("header %s: got %q, want %q", name, header.Get(name), want)
 		}
 	}
+	answer = "refused"
+	if err := groups[0].Handler.Handle(t.Context(), delivery); err == nil || !strings.HasSuffix(err.Error(), `answered 200 without "booked": refused`) {
+		t.Errorf("an answer without what is expected: got %v, want an error", err)
+	}
+	<-got
 	if signatures := strings.Fields(header.Get("Webhook-Signature")); len(signatures) != 2 {
 		t.Errorf("the signatures are %q, want one with each of two secrets", signatures)
 	}
@@ -112,5 +123,24 @@ func TestWebhookSecretsThatAreMissing(t *testing.T) {
 	_, err = file.Build(known)
 	if text := message(err); !strings.Contains(text, "url: ") || !strings.Contains(text, "token: ") || strings.Contains(text, "hidden") {
 		t.Errorf("Build of odd secrets says %q, want it to tell of each and to repeat none", text)
+	}
+}
+
+// TestConcurrencyReachesTheHandler follows the number from the file to the options, where one that cannot be is refused.
+func TestConcurrencyReachesTheHandler(t *testing.T) {
+	t.Parallel()
+	content := "handlers: {points: {events: [A], run: webhook, concurrency: 3, with: {url: \"http://127.0.0.1:1\"}}}"
+	file, err := Parse("f", []byte(content), Defaults{Concurrency: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	construct, got := file.Handlers[0].construct, 0
+	file.Handlers[0].construct = func(dependencies Dependencies) (consumers.Handler, error) {
+		got = dependencies.Concurrency
+		return construct(Dependencies{Concurrency: -got})
+	}
+	_, err = file.Build(dependencies(t))
+	if want := "concurrency: expected at least 1, got -3"; got != 3 || !strings.Contains(message(err), want) {
+		t.Errorf("Build handed on the concurrency %d and says %q, want 3 and %q", got, message(err), want)
 	}
 }
