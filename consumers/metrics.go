@@ -90,6 +90,9 @@ func (m *Metrics) group(name string) *groupMetrics {
 	for _, outcome := range outcomes() {
 		of.outcomes[outcome] = m.deliveries.WithLabelValues(name, string(outcome))
 	}
+	for _, outcome := range []Outcome{Acked, DeadLettered} {
+		_ = of.followUps.WithLabelValues(string(outcome))
+	}
 	return of
 }
 
