@@ -37,7 +37,7 @@ type acker struct {
 	report  func(error)         // how the last attempt went
 	acked   func([]*job)        // what Redis has confirmed
 	lost    func(*job)          // what another consumer owned before
-	unkept  func(error)         // whether the results of the last attempt were kept; nil where they were
+	unkept  func(error)         // why Redis did not keep a result of the last attempt, or nil
 
 	// What the batches are gathered in, one after the other; for run alone.
 	jobs []*job
@@ -219,7 +219,9 @@ func (a *acker) follow(ctx context.Context, jobs []*job, settled []stream.Settle
 	for _, job := range jobs {
 		job.cut = slices.Contains(settlement.Cut, job.id)
 	}
-	a.unkept(settlement.Refused)
+	if slices.ContainsFunc(jobs, func(job *job) bool { return job.kept != "" }) {
+		a.unkept(settlement.Refused)
+	}
 	return settlement.Lost, nil
 }
 

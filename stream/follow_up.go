@@ -57,7 +57,7 @@ func CutResult(result []byte) string {
 	return validEnd(string(result[:MaxResultBytes-len(mark)])) + mark
 }
 
-// Keep says for how long Settle keeps what it sets beside an entry that is done; zero sets nothing.
+// Keep says for how long Settle keeps what it sets beside an entry that is done; less than 1 ms sets nothing.
 type Keep struct {
 	// Markers is how long the dedupe markers say that the events are done.
 	Markers time.Duration
@@ -82,10 +82,10 @@ func (g *Group) Settle(ctx context.Context, settled []Settled, keep Keep) (Settl
 	keys := []string{g.client.keys.Stream(), g.client.keys.Attempts(g.name)}
 	args := []any{g.name, g.consumer, keep.Markers.Milliseconds(), keep.Results.Milliseconds(), g.emit.Acked}
 	for _, entry := range settled {
-		if keep.Markers > 0 {
+		if keep.Markers >= time.Millisecond {
 			keys = append(keys, g.client.keys.Done(g.name, entry.Event, entry.EventID))
 		}
-		if keep.Results > 0 {
+		if keep.Results >= time.Millisecond {
 			keys = append(keys, g.client.keys.Result(g.name, entry.ID))
 		}
 		args = append(args, entry.ID.String(), entry.Event, entry.EventID, entry.Result)

@@ -342,6 +342,28 @@ func TestSettleKeepsResultsAndMarkers(t *testing.T) {
 	})
 }
 
+// What is kept for less than a millisecond is not kept, and takes no key of another one's.
+func TestSettleKeepsNothingForNoTime(t *testing.T) {
+	onEach(t, func(b bench) {
+		b.add("event", "E", "event_id", "1")
+		b.add("event", "E", "event_id", "2")
+		settled := settledOf(b.read(b.a, 2))
+		settled[0].Result, settled[1].Result = "x", "y"
+		if _, err := b.a.Settle(b.Context(), settled, stream.Keep{Markers: time.Hour, Results: time.Microsecond}); err != nil {
+			b.Fatal(err)
+		}
+		for _, entry := range settled {
+			want := "done " + entry.ID.String()
+			if got := b.client.Redis().Get(b.Context(), b.client.Keys().Done("g", "E", entry.EventID)).Val(); got != want {
+				b.Errorf("marker: got %q, want %q", got, want)
+			}
+			if got := b.client.Redis().Exists(b.Context(), b.client.Keys().Result("g", entry.ID)).Val(); got != 0 {
+				b.Error("a result was kept")
+			}
+		}
+	})
+}
+
 // Out of memory: nothing is acked and nothing added, and later both are.
 func TestFollowUpInFullMemory(t *testing.T) {
 	t.Parallel()
