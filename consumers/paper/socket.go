@@ -94,9 +94,10 @@ func (s *socket) taken(ctx context.Context, tcp *net.TCPConn) error {
 	return fmt.Errorf("printer %s sends without end: is it a printer?", s.address)
 }
 
+// fault is err in words. What a connection says that was cut off because ctx ended is no part of it.
 func (s *socket) fault(ctx context.Context, words string, err error) error {
 	if ctx.Err() != nil {
-		err = context.Cause(ctx)
+		return fmt.Errorf("printer %s %s", s.address, words)
 	}
 	return fmt.Errorf("printer %s %s: %w", s.address, words, err)
 }

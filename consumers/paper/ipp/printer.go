@@ -86,8 +86,8 @@ type Job struct {
 // ctx ends. What it returns says which job it was.
 //
 // When ctx ends first the job is cancelled, which takes up to three seconds more, and the error says what kept the printer
-// from printing it. Where the lease was lost or the process stops, the job is left in the printer: the next delivery
-// finds it by its name.
+// from printing it; why ctx ended its caller knows. Where the lease was lost or the process stops, the job is left in the
+// printer: the next delivery finds it by its name.
 func (p *Printer) Print(ctx context.Context, document Job) (string, error) {
 	session := p.connect()
 	defer session.close()
@@ -160,7 +160,7 @@ func isDocumentFault(reason string) bool {
 func (s session) abandon(ctx context.Context, job job) (job, error) {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, consumers.ErrLeaseLost) || errors.Is(cause, consumers.ErrShutdown) {
-		return job, fmt.Errorf("%s is left there for the next delivery: %w", s.describe(job), cause)
+		return job, fmt.Errorf("%s is left there for the next delivery", s.describe(job))
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
 	defer stop()
@@ -171,9 +171,9 @@ func (s session) abandon(ctx context.Context, job job) (job, error) {
 	case err == nil && now.state == completed:
 		return now, nil
 	case err == nil && now.ended(), cancelled == nil:
-		return job, fmt.Errorf("%s: job %d was cancelled: %w", trouble, job.id, cause)
+		return job, fmt.Errorf("%s: job %d was cancelled", trouble, job.id)
 	}
-	return job, fmt.Errorf("%s: job %d could not be cancelled (%w): %w", trouble, job.id, cancelled, cause)
+	return job, fmt.Errorf("%s: job %d could not be cancelled: %w", trouble, job.id, cancelled)
 }
 
 // trouble says why a job was not printed, as far as the printer says it.

@@ -187,17 +187,17 @@ func TestEnds(t *testing.T) {
 func TestPrinterOutOfPaper(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		state           state
-		printer, job    []string
-		wants, notWants string
+		state        state
+		printer, job []string
+		wants        string
 	}{
-		"no paper":   {6, []string{"toner-low-report", "media-empty-error"}, nil, "printer label is out of paper (media-empty-error)", ""},
-		"both":       {6, []string{"cover-open", "media-jam"}, nil, "printer label has a paper jam (media-jam)", "cover"},
-		"stopped":    {3, []string{"paused"}, []string{"printer-stopped"}, "printer label is stopped (paused)", ""},
-		"held":       {4, []string{"none"}, []string{"job-hold-until-specified"}, "printer label holds the job for later", ""},
-		"no reason":  {5, []string{"none"}, nil, "printer label has not printed it in time (processing)", ""},
-		"report":     {5, []string{"media-empty-report"}, nil, "printer label has not printed it in time (processing)", ""},
-		"is offline": {5, []string{"offline-report"}, nil, "printer label is offline (offline-report)", ""},
+		"no paper":   {6, []string{"toner-low-report", "media-empty-error"}, nil, "printer label is out of paper (media-empty-error)"},
+		"both":       {6, []string{"cover-open", "media-jam"}, nil, "printer label has a paper jam (media-jam)"},
+		"stopped":    {3, []string{"paused"}, []string{"printer-stopped"}, "printer label is stopped (paused)"},
+		"held":       {4, []string{"none"}, []string{"job-hold-until-specified"}, "printer label holds the job for later"},
+		"no reason":  {5, []string{"none"}, nil, "printer label has not printed it in time (processing)"},
+		"report":     {5, []string{"media-empty-report"}, nil, "printer label has not printed it in time (processing)"},
+		"is offline": {5, []string{"offline-report"}, nil, "printer label is offline (offline-report)"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -205,11 +205,9 @@ func TestPrinterOutOfPaper(t *testing.T) {
 			fake := newFakePrinter(t, test.state)
 			fake.printerReasons, fake.jobReasons = test.printer, test.job
 			err := printUntilLookedAt(t, fake, consumers.ErrTimeout)
-			if !errors.Is(err, consumers.ErrTimeout) || verdictOf(err) != "retry" {
-				t.Errorf("Print: %v, %s, want a retry for the timeout", err, verdictOf(err))
-			}
-			if err == nil || !strings.HasPrefix(err.Error(), test.wants) || !strings.Contains(err.Error(), ": job 1 was cancelled: ") {
-				t.Errorf("Print: %v, want %s: job 1 was cancelled", err, test.wants)
+			if err == nil || !strings.HasPrefix(err.Error(), test.wants) || !strings.HasSuffix(err.Error(), ": job 1 was cancelled") ||
+				verdictOf(err) != "retry" {
+				t.Errorf("Print: %v, %s, want %s: job 1 was cancelled, retry", err, verdictOf(err), test.wants)
 			}
 			if got, want := fake.states(), []state{canceled}; !slices.Equal(got, want) {
 				t.Errorf("the printer has jobs in the states %v, want %v", got, want)
@@ -237,8 +235,8 @@ func TestPrintLeavesTheJobToTheNextDelivery(t *testing.T) {
 	for _, cause := range []error{consumers.ErrShutdown, consumers.ErrLeaseLost} {
 		fake := newFakePrinter(t, 5)
 		err := printUntilLookedAt(t, fake, cause)
-		if !errors.Is(err, cause) || !strings.Contains(fmt.Sprint(err), "job 1 of printer label is left there") {
-			t.Errorf("Print: %v, want that job 1 is left there for %v", err, cause)
+		if got, want := fmt.Sprint(err), "job 1 of printer label is left there for the next delivery"; got != want || verdictOf(err) != "retry" {
+			t.Errorf("Print that ended for %v: %s, want %s", cause, got, want)
 		}
 		if got, want := fake.states(), []state{5}; !slices.Equal(got, want) {
 			t.Errorf("the printer has jobs in the states %v, want %v", got, want)
@@ -273,7 +271,7 @@ func TestCancelRefused(t *testing.T) {
 	fake := newFakePrinter(t, 5)
 	fake.statuses[cancelJob] = []uint16{0x0403}
 	err := printUntilLookedAt(t, fake, consumers.ErrTimeout)
-	if want := "job 1 could not be cancelled (printer label: it does not let us print"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "job 1 could not be cancelled: printer label: it does not let us print"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("Print: %v, want %q", err, want)
 	}
 }
