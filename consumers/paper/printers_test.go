@@ -96,6 +96,15 @@ func TestCUPS(t *testing.T) {
 			t.Errorf("the printer got %q and %d more, want one label", got, sink.Waiting())
 		}
 	})
+	t.Run("switched off behind the print server", func(t *testing.T) {
+		off := open(t, paper.Destination{Printer: cups.Add("off", "127.0.0.1:1", "raw")})
+		ctx, stop := context.WithTimeoutCause(t.Context(), 5*time.Second, consumers.ErrTimeout)
+		defer stop()
+		_, err := off.Print(ctx, zplJob("label-7.zpl"))
+		if want := `printer off has not printed it in time (processing) and says "The printer may not exist`; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), " was cancelled") || isPermanent(err) {
+			t.Errorf("Print: %v, want %q, to be tried again", err, want)
+		}
+	})
 	t.Run("left in a stopped printer by a process that ended", func(t *testing.T) {
 		cups.Command("/usr/sbin/cupsdisable", "stopped")
 		job := zplJob("label-6.zpl")

@@ -22,10 +22,13 @@ type fakePrinter struct {
 	printing []state
 	// jobReasons and printerReasons are what is said of every job and of the printer.
 	jobReasons, printerReasons []string
+	// says is what the printer says to people.
+	says string
 	// statuses answers an operation with an error, so often as it is there.
 	statuses map[uint16][]uint16
-	// formats are those that the printer takes; nil means all.
-	formats []string
+	// formats are those that the printer takes; nil means all. formatStatus is what it says of another.
+	formats      []string
+	formatStatus uint16
 	// asked lists the operations.
 	asked []uint16
 	// onAsk is called before an operation is answered; nil means that nothing happens then.
@@ -95,7 +98,8 @@ func (f *fakePrinter) answer(asked message, document []byte) message {
 	case printJob:
 		format := operation.find("document-format")[0].data
 		if f.formats != nil && !slices.Contains(f.formats, format) {
-			answer.code = statusFormat
+			answer.code = f.formatStatus
+			answer.groups = append(answer.groups, group{tag: tagUnsupported, attributes: []attribute{text(tagMimeType, "document-format", format)}})
 			return answer
 		}
 		f.jobs = append(f.jobs, &fakeJob{operation.texts("job-name")[0], format, string(document), f.printing})
@@ -122,7 +126,7 @@ func (f *fakePrinter) answer(asked message, document []byte) message {
 		}
 	case getPrinterAttributes:
 		answer.groups = append(answer.groups, group{tag: tagPrinter, attributes: []attribute{
-			text(tagKeyword, "printer-state-reasons", f.printerReasons...),
+			text(tagKeyword, "printer-state-reasons", f.printerReasons...), text(tagText, "printer-state-message", f.says),
 		}})
 	}
 	return answer

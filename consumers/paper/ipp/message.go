@@ -8,11 +8,14 @@ const (
 	tagJob          = 0x02
 	tagEnd          = 0x03
 	tagPrinter      = 0x04
+	tagUnsupported  = 0x05
 	lastDelimiter   = 0x0f
 	tagInteger      = 0x21
 	tagBoolean      = 0x22
 	tagEnum         = 0x23
+	tagTextLanguage = 0x35
 	tagNameLanguage = 0x36
+	tagText         = 0x41
 	tagName         = 0x42
 	tagKeyword      = 0x44
 	tagURI          = 0x45
@@ -111,14 +114,14 @@ func (g group) number(name string) (int32, bool) {
 	return int32(binary.BigEndian.Uint32([]byte(values[0].data))), true
 }
 
-// texts are the values of an attribute that are keywords or names.
+// texts are the values of an attribute that are keywords, names or texts.
 func (g group) texts(name string) []string {
 	texts := []string{}
 	for _, value := range g.find(name) {
 		switch value.tag {
-		case tagKeyword, tagName:
+		case tagKeyword, tagName, tagText:
 			texts = append(texts, value.data)
-		case tagNameLanguage:
+		case tagNameLanguage, tagTextLanguage:
 			if name, ok := withoutLanguage(value.data); ok {
 				texts = append(texts, name)
 			}
@@ -127,8 +130,8 @@ func (g group) texts(name string) []string {
 	return texts
 }
 
-// withoutLanguage takes the name out of a nameWithLanguage (RFC 8010, section 3.9): a language and a name, each with its
-// length before it.
+// withoutLanguage takes the name or the text out of one with a language (RFC 8010, section 3.9): a language and a name,
+// each with its length before it.
 func withoutLanguage(data string) (string, bool) {
 	rest := data
 	for range 2 {

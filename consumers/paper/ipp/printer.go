@@ -178,12 +178,16 @@ func (s session) abandon(ctx context.Context, job job) (job, error) {
 
 // trouble says why a job was not printed, as far as the printer says it.
 func (s session) trouble(ctx context.Context, job job) string {
-	reasons, err := s.printer(ctx)
+	reasons, says, err := s.printer(ctx)
 	if err != nil {
 		return fmt.Sprintf("printer %s does not answer any more", s.address.name)
 	}
 	if words := explain(slices.Concat(reasons, job.reasons)); words != "" {
 		return fmt.Sprintf("printer %s %s", s.address.name, words)
 	}
-	return fmt.Sprintf("printer %s has not printed it in time (%s)", s.address.name, stateNames[job.state])
+	late := fmt.Sprintf("printer %s has not printed it in time (%s)", s.address.name, stateNames[job.state])
+	if says != "" {
+		return fmt.Sprintf("%s and says %.200q", late, says)
+	}
+	return late
 }

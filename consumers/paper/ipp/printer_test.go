@@ -64,17 +64,24 @@ func TestPrintLeavesNoConnection(t *testing.T) {
 	}
 }
 
+// Printers refuse a format in one of two ways: CUPS in the first, printers by the reference implementation in the second.
 func TestPrintTakesTheFirstFormatThatFits(t *testing.T) {
 	t.Parallel()
-	fake := newFakePrinter(t, 9)
-	fake.formats = []string{"image/urf", "application/octet-stream"}
-	twoFormats := document
-	twoFormats.Formats = []string{"application/vnd.cups-raw", "application/octet-stream"}
-	if _, err := fake.printer(t).Print(t.Context(), twoFormats); err != nil {
-		t.Fatalf("Print: %v", err)
-	}
-	if len(fake.jobs) != 1 || fake.jobs[0].format != "application/octet-stream" {
-		t.Errorf("the printer got %d jobs, want one as application/octet-stream", len(fake.jobs))
+	for _, status := range []uint16{0x040a, 0x040b} {
+		fake := newFakePrinter(t, 9)
+		fake.formats, fake.formatStatus = []string{"image/urf", "application/octet-stream"}, status
+		several := document
+		several.Formats = []string{"application/vnd.cups-raw", "application/octet-stream", "image/urf"}
+		if _, err := fake.printer(t).Print(t.Context(), several); err != nil {
+			t.Fatalf("Print where formats are refused with %#x: %v", status, err)
+		}
+		if len(fake.jobs) != 1 || fake.jobs[0].format != "application/octet-stream" {
+			t.Errorf("the printer got %d jobs, want one as application/octet-stream", len(fake.jobs))
+		}
+		_, err := fake.printer(t).Print(t.Context(), document)
+		if want := `: it takes none of ["application/pdf"]`; err == nil || !strings.HasSuffix(err.Error(), want) || verdictOf(err) != "permanent" {
+			t.Errorf("Print of another format: %v, %s, want %q, permanent", err, verdictOf(err), want)
+		}
 	}
 }
 
@@ -213,6 +220,17 @@ func TestPrinterOutOfPaper(t *testing.T) {
 				t.Errorf("the printer has jobs in the states %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+func TestPrinterSaysWhy(t *testing.T) {
+	t.Parallel()
+	fake := newFakePrinter(t, 5)
+	fake.says = "The printer may not exist." + strings.Repeat(" Who knows?", 100)
+	err := printUntilLookedAt(t, fake, consumers.ErrTimeout)
+	want := `printer label has not printed it in time (processing) and says "The printer may not exist. Who knows?`
+	if err == nil || !strings.HasPrefix(err.Error(), want) || len(err.Error()) > 300 {
+		t.Errorf("Print: %v, want %s, and that not whole", err, want)
 	}
 }
 

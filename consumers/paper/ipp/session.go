@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/millrace/millrace/consumers"
@@ -105,21 +107,22 @@ func transportError(err error) error {
 	return err
 }
 
-// printer asks why the printer does not print: the reasons of its state.
-func (s session) printer(ctx context.Context) ([]string, error) {
+// printer asks why the printer does not print: the reasons of its state, and what it says to people.
+func (s session) printer(ctx context.Context) (reasons []string, says string, err error) {
 	response, err := s.ask(ctx, getPrinterAttributes, []attribute{
 		text(tagName, "requesting-user-name", s.user),
-		text(tagKeyword, "requested-attributes", "printer-state", "printer-state-reasons"),
+		text(tagKeyword, "requested-attributes", "printer-state-reasons", "printer-state-message"),
 	}, nil)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	for _, group := range response.groups {
 		if group.tag == tagPrinter {
-			return group.texts("printer-state-reasons"), nil
+			reasons = append(reasons, group.texts("printer-state-reasons")...)
+			says = strings.Join(group.texts("printer-state-message"), " ")
 		}
 	}
-	return nil, nil
+	return reasons, says, nil
 }
 
 // send prints a document by Print-Job, in the first of its formats that the printer takes.
@@ -135,11 +138,22 @@ func (s session) send(ctx context.Context, document Job) (job, error) {
 		if err == nil {
 			return s.accepted(response)
 		}
-		if response.code != statusFormat {
+		if !refusesFormat(response) {
 			return job{}, err
 		}
 	}
 	return job{}, consumers.Permanent(fmt.Errorf("%w: it takes none of %q", err, document.Formats))
+}
+
+// refusesFormat tells whether a response says that the document's format is not supported: by its status, or by naming the
+// attribute among those that are not (RFC 8011, section 4.1.7).
+func refusesFormat(response message) bool {
+	if response.code != statusAttributes {
+		return response.code == statusFormat
+	}
+	return slices.ContainsFunc(response.groups, func(group group) bool {
+		return group.tag == tagUnsupported && len(group.find("document-format")) > 0
+	})
 }
 
 // accepted reads which job a document became.
