@@ -30,7 +30,7 @@ func (f *failure) Unwrap() error { return f.err }
 // answered tells whether the server answered, so that the connection is good for the next mail.
 func answered(err error) bool {
 	reply := (*textproto.Error)(nil)
-	return err == nil || errors.As(err, &reply) && reply.Code != 421 // 421: it is going away (RFC 5321)
+	return err == nil || errors.As(err, &reply)
 }
 
 // verdict makes of an error what the handler returns, in words that tell what to do. The server's refusals of this mail

@@ -206,7 +206,7 @@ func upTo(stage string, deed func(connection net.Conn)) func(net.Conn, *bufio.Re
 			}
 			switch command {
 			case "EHLO":
-				fmt.Fprint(connection, "250 hostile\r\n")
+				fmt.Fprint(connection, "250-hostile\r\n250 AUTH PLAIN\r\n")
 			case "DATA":
 				fmt.Fprint(connection, "354 go on\r\n")
 				if stage == "half" {
@@ -266,11 +266,43 @@ func TestHostileServers(t *testing.T) {
 				if timeIsUp := err != nil && strings.Contains(err.Error(), "the time is up"); timeIsUp != (name == "silent") {
 					t.Errorf("got %v", err)
 				}
+				if name == "endless" && !strings.Contains(fmt.Sprint(err), "the server answers without end") {
+					t.Errorf("got %.700q, want it to say that the answer has no end", fmt.Sprint(err))
+				}
 				if keys := s.redis.Keys(t.Context(), "*").Val(); len(keys) > 0 {
 					t.Errorf("keys %q are left, want none", keys)
 				}
 			})
 		}
+	}
+}
+
+// TestConnectionsThatCameToNothingAreClosed looks from the server's side, which waits for the end of the connection.
+func TestConnectionsThatCameToNothingAreClosed(t *testing.T) {
+	t.Parallel()
+	for _, stage := range []string{"greeting", "EHLO", "AUTH", "MAIL", "DATA"} {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			ended := make(chan struct{}, 2)
+			address := hostile(t, upTo(stage, func(connection net.Conn) {
+				fmt.Fprint(connection, "nonsense\r\nnonsense\r\nnonsense\r\n")
+				_, _ = io.Copy(io.Discard, connection)
+				ended <- struct{}{}
+			}))
+			s := newShop(t, address, func(o *notify.Options) {
+				if stage == "AUTH" {
+					o.User, o.Password = "shop", goodPassword
+				}
+			})
+			if _, err := s.send("1", customerOrder); err == nil {
+				t.Error("nonsense: got success")
+			}
+			select {
+			case <-ended:
+			case <-time.After(30 * time.Second):
+				t.Error("the connection is open after 30s")
+			}
+		})
 	}
 }
 

@@ -578,3 +578,33 @@ func TestDeliveriesThatOverlap(t *testing.T) {
 		t.Errorf("afterwards: got %v and %d mails, want success and one", err, len(office.letters()))
 	}
 }
+
+// TestAnotherDeliverysClaimIsLeftAlone fails after its own claim has passed and another delivery has begun.
+func TestAnotherDeliverysClaimIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	const key = "{mail}:sent:send_confirmation:NEW_ORDER_RECEIVED:1"
+	client := redistest.Memory(t).Client()
+	office := &postOffice{data: func([]byte) error {
+		return errors.Join(client.Set(context.Background(), key, "sending other", 0).Err(), refusal(451, "later"))
+	}}
+	s := shopOn(t, client, openPostOffice(t, office, nil), nil)
+	if _, err := s.send("1", customerOrder); err == nil {
+		t.Error("a message that is refused: got success")
+	}
+	if got := client.Get(t.Context(), key).Val(); got != "sending other" {
+		t.Errorf("marker: got %q, want the other delivery's claim", got)
+	}
+}
+
+func TestNamesStayOneLine(t *testing.T) {
+	t.Parallel()
+	office := &postOffice{}
+	s := newShop(t, openPostOffice(t, office, nil), nil)
+	if _, err := s.send("1", `{"order_id":1,"customer":{"name":"Ada\r\nBcc: evil@example.com\u0000","email":"ada@example.com"}}`); err != nil {
+		t.Fatal(err)
+	}
+	read := parse(t, office.letters()[0].content)
+	if got, want := read.address(t, "To"), "Ada Bcc: evil@example.com|ada@example.com"; got != want || read.header.Get("Bcc") != "" {
+		t.Errorf("to: got %q, want %q and no other header", got, want)
+	}
+}
