@@ -35,6 +35,7 @@ func binaryDir() string {
 }
 
 func TestMain(m *testing.M) {
+	addFlags()
 	code := m.Run()
 	_ = os.RemoveAll(binaryDir())
 	os.Exit(code)
