@@ -16,7 +16,7 @@ import (
 const module = "github.com/millrace/millrace"
 
 // Binary is the program, built.
-type Binary struct{ dir string }
+type Binary struct{ source, dir string }
 
 // Build builds the program with the go command that the PATH names. The caller ends it with Remove.
 func Build(ctx context.Context) (*Binary, error) {
@@ -28,9 +28,9 @@ func Build(ctx context.Context) (*Binary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for millrace: %w", err)
 	}
-	binary := &Binary{dir: dir}
+	binary := &Binary{source: strings.TrimSpace(string(source)), dir: dir}
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary.path(), ".")
-	build.Dir = strings.TrimSpace(string(source))
+	build.Dir = binary.source
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("build millrace: %w\n%s", err, output), binary.Remove())
 	}
@@ -38,6 +38,9 @@ func Build(ctx context.Context) (*Binary, error) {
 }
 
 func (b *Binary) path() string { return filepath.Join(b.dir, "millrace") }
+
+// Source is the directory of the program's source.
+func (b *Binary) Source() string { return b.source }
 
 // Remove removes the program.
 func (b *Binary) Remove() error { return os.RemoveAll(b.dir) }

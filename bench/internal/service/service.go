@@ -8,11 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
-	"github.com/millrace/millrace/bench/internal/order"
 	"github.com/millrace/millrace/bench/internal/server"
 	"github.com/millrace/millrace/bench/internal/system"
 	"github.com/millrace/millrace/bench/internal/usage"
@@ -25,7 +23,7 @@ const (
 	stopWithin = 40 * time.Second
 )
 
-// Service is one running `millrace run`, with the kind `inventory` in every group.
+// Service is one running `millrace run`.
 type Service struct {
 	command *exec.Cmd
 	dir     string
@@ -33,8 +31,14 @@ type Service struct {
 	ended   chan error
 }
 
-// Start starts the program on the groups of target and returns when it reads. The caller ends it with Stop or Kill.
+// Start starts the program with the kind `inventory` in every group of target; see StartHandlers.
 func (b *Binary) Start(ctx context.Context, target system.Target) (*Service, error) {
+	return b.StartHandlers(ctx, target, Inventory(target))
+}
+
+// StartHandlers starts the program with this text as its handlers file, whose handlers are the groups of target, and returns
+// when it reads. The caller ends it with Stop or Kill.
+func (b *Binary) StartHandlers(ctx context.Context, target system.Target, handlers string) (*Service, error) {
 	port, err := server.FreePort()
 	if err != nil {
 		return nil, err
@@ -44,7 +48,7 @@ func (b *Binary) Start(ctx context.Context, target system.Target) (*Service, err
 		return nil, fmt.Errorf("make a directory for millrace to run in: %w", err)
 	}
 	s := &Service{dir: dir, address: "127.0.0.1:" + port, ended: make(chan error, 1)}
-	if err := os.WriteFile(filepath.Join(dir, "handlers.yaml"), []byte(handlersFile(target)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "handlers.yaml"), []byte(handlers), 0o600); err != nil {
 		return nil, err
 	}
 	log, err := os.Create(s.log())
@@ -65,17 +69,6 @@ func (b *Binary) Start(ctx context.Context, target system.Target) (*Service, err
 		return nil, err
 	}
 	return s, nil
-}
-
-// handlersFile has each group reserve stock of its own.
-func handlersFile(target system.Target) string {
-	text := strings.Builder{}
-	text.WriteString("handlers:\n")
-	for _, group := range target.Groups {
-		fmt.Fprintf(&text, "  %s:\n    events: [%s]\n    run: inventory\n    with: {stock_key: %s}\n    from: beginning\n",
-			group, order.Name, system.StockKey(group))
-	}
-	return text.String()
 }
 
 // variables are the whole environment; what is not named keeps its default.
@@ -129,6 +122,13 @@ func (s *Service) ready(ctx context.Context) bool {
 
 // CPU is the processor time that the program has used so far.
 func (s *Service) CPU() (time.Duration, error) { return usage.CPU(s.command.Process.Pid) }
+
+// FamilyCPU is the processor time that the program and all the processes that it has started used. It may be called when
+// the program has ended.
+func (s *Service) FamilyCPU() time.Duration {
+	state := s.command.ProcessState
+	return state.UserTime() + state.SystemTime() // Linux counts what a process has waited for with its own
+}
 
 // PeakRSS is the most memory that the program ever held, in bytes.
 func (s *Service) PeakRSS() (int64, error) { return usage.PeakRSS(s.command.Process.Pid) }

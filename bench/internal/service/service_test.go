@@ -24,6 +24,15 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+func TestKindIsAHandlersFile(t *testing.T) {
+	got := Kind(system.NewTarget("", 2, 0), "command", `argv: ["/bin/true"]`)
+	for _, want := range []string{"  group_1:\n", "  group_2:\n", "    run: command\n", "    with: {argv: [\"/bin/true\"]}\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("Kind: got %q, want it to hold %q", got, want)
+		}
+	}
+}
+
 func TestAProgramThatDoesNotStartSaysWhy(t *testing.T) {
 	binary, err := Build(t.Context())
 	if err != nil {

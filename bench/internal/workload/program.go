@@ -63,8 +63,18 @@ func serviceTable(results *round.Results, events int) round.Table {
 	return table
 }
 
-// drainProgram fills a backlog and has the program handle it, from its start to the last ack.
+// drainProgram fills a backlog and has the program reserve the stock.
 func (r *run) drainProgram(ctx context.Context, spec child.Spec) (round.Measure, error) {
+	return r.drainHandlers(ctx, spec, service.Inventory(spec.Target), func(running *service.Service) error {
+		return endProgram(ctx, running, spec.Target, spec.Events)
+	})
+}
+
+// drainHandlers fills a backlog and has the program handle it with this handlers file, from its start to the last ack. Then
+// end checks what came of it and stops the program.
+func (r *run) drainHandlers(
+	ctx context.Context, spec child.Spec, handlers string, end func(running *service.Service) error,
+) (round.Measure, error) {
 	if err := r.fill(ctx, spec); err != nil {
 		return nil, err
 	}
@@ -77,7 +87,7 @@ func (r *run) drainProgram(ctx context.Context, spec child.Spec) (round.Measure,
 		return nil, err
 	}
 	began := time.Now()
-	running, err := binary.Start(ctx, spec.Target)
+	running, err := binary.StartHandlers(ctx, spec.Target, handlers)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +99,7 @@ func (r *run) drainProgram(ctx context.Context, spec child.Spec) (round.Measure,
 	cpuAfter, err := r.server.CPU(ctx)
 	cpu, cpuErr := running.CPU()
 	rss, rssErr := running.PeakRSS()
-	if err := errors.Join(err, cpuErr, rssErr, endProgram(ctx, running, spec.Target, spec.Events)); err != nil {
+	if err := errors.Join(err, cpuErr, rssErr, end(running)); err != nil {
 		return nil, err
 	}
 	deliveries := float64(spec.Events * len(spec.Target.Groups))
@@ -127,16 +137,21 @@ func (r *run) awaitNothingLeft(ctx context.Context, target system.Target) error 
 // endProgram checks that the program has handled each of so many events once in every group and nothing besides, and stops
 // it. The program's own count shows what came twice; the stock shows what was reserved.
 func endProgram(ctx context.Context, running *service.Service, target system.Target, events int) error {
+	return errors.Join(checkAcked(ctx, running, target, events), system.CheckStock(ctx, target, events), running.Stop())
+}
+
+// checkAcked asks the program whether it has handled so many events in every group, and acked each of them at once.
+func checkAcked(ctx context.Context, running *service.Service, target system.Target, events int) error {
 	outcomes, err := running.Outcomes(ctx)
 	if err != nil {
 		return err
 	}
-	faults := []error{system.CheckStock(ctx, target, events)}
+	var faults []error
 	for _, group := range target.Groups {
 		maps.DeleteFunc(outcomes[group], func(_ string, count int) bool { return count == 0 })
 		if got := outcomes[group]; len(got) != 1 || got[string(consumers.Acked)] != events {
 			faults = append(faults, fmt.Errorf("group %q: expected %d deliveries, all acked, got %v", group, events, got))
 		}
 	}
-	return errors.Join(append(faults, running.Stop())...)
+	return errors.Join(faults...)
 }
