@@ -8,7 +8,8 @@
 //
 // It needs redis-server and the go command, which builds the program, on the PATH, and Linux, whose /proc says how much
 // memory a process has held. It starts servers of its own on loopback ports, without persistence, and prints Markdown
-// tables. The exit code is 1 where anything went wrong.
+// tables. The workload php needs php and PHP-FPM besides; what is not installed it leaves out, and says so. The exit code
+// is 1 where anything went wrong.
 //
 // # What is measured against what
 //
@@ -23,6 +24,8 @@
 //   - millrace-service is the real program, run as an operator would: environment variables, a handlers file, signals. It has
 //     no handler that does nothing, so its handlers reserve stock in Redis; millrace-inventory is the same through the
 //     packages.
+//   - In the workload php it is the program that hands orders to one handler in PHP, in each way that there is, with the
+//     settings of php that the system's packages bring.
 //   - The other libraries are each set up as fast as their documentation allows.
 //
 // All of them handle the same event, an order of about 250 bytes, and each decodes it into the same struct.

@@ -20,5 +20,6 @@ type Workload struct {
 func All() []Workload {
 	return []Workload{
 		drain(), latency(), slow(), publish(), idle(), kill(), retry(), memory(), neighbour(), groups(), payload(), serviceDrain(),
+		inPHP(),
 	}
 }
