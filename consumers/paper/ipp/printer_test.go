@@ -41,9 +41,9 @@ func TestPrintLeavesNoConnection(t *testing.T) {
 	t.Parallel()
 	fake := newFakePrinter(t, 3, 5, 9)
 	opened, closed := make(chan struct{}, 100), make(chan struct{}, 100)
-	count := fake.server.Config.ConnState
-	fake.server.Config.ConnState = func(connection net.Conn, state http.ConnState) {
-		count(connection, state)
+	server := httptest.NewUnstartedServer(fake)
+	defer server.Close()
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateNew:
 			opened <- struct{}{}
@@ -51,7 +51,12 @@ func TestPrintLeavesNoConnection(t *testing.T) {
 			closed <- struct{}{}
 		}
 	}
-	if _, err := fake.printer(t).Print(t.Context(), document); err != nil {
+	server.Start()
+	printer, err := New(Options{Address: strings.Replace(server.URL, "http", "ipp", 1) + "/printers/label"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := printer.Print(t.Context(), document); err != nil {
 		t.Fatalf("Print: %v", err)
 	}
 	if len(opened) != 1 {

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"image"
-	"image/color"
 	"image/png"
 	"net/url"
 	"os"
@@ -164,9 +163,7 @@ func (z *ZPL) fill(at image.Point, width, height int) error {
 		return fmt.Errorf("%v leaves the media of %v", box, z.Image.Rect)
 	}
 	for y := box.Min.Y; y < box.Max.Y; y++ {
-		for x := box.Min.X; x < box.Max.X; x++ {
-			z.Image.SetGray(x, y, color.Gray{})
-		}
+		clear(z.Image.Pix[z.Image.PixOffset(box.Min.X, y):z.Image.PixOffset(box.Max.X, y)])
 	}
 	return nil
 }
