@@ -28,6 +28,8 @@ func TestAnswersAsRedisDoes(t *testing.T) {
 		{"XADD s 7-1 f v", tooSmall},
 		{"XADD s 6-* f v", tooSmall},
 		{"XADD s 0-0 f v", "-ERR The ID specified in XADD must be greater than 0-0"},
+		{"XADD none 0-0 f v", "-ERR The ID specified in XADD must be greater than 0-0"},
+		{"EXISTS none", "0"},
 		{"XADD s 7-* f v", "7-2"},
 		{"XDEL s 5-0 7-2", "2"},
 		{"XGROUP CREATE s new $", "OK"},

@@ -31,10 +31,14 @@ func (g *guard) checkRoom(script *server.Peer, args []string) error {
 }
 
 // checkOrder refuses an ID that is not above all that the stream has given out. miniredis compares it with the last entry
-// that is left, so that after an XDEL an entry could get an ID that groups have behind them: it would never be delivered.
+// that is left, so that after an XDEL an entry could get an ID that groups have behind them: it would never be delivered. And where it
+// refuses 0-0 itself, it has made an empty stream by then.
 func (g *guard) checkOrder(script *server.Peer, addition addition) error {
-	if addition.id == "*" || isID(addition.id) && completeID(addition.id) == "0-0" {
-		return nil // the latter has an error of its own
+	if addition.id == "*" {
+		return nil
+	}
+	if isID(addition.id) && completeID(addition.id) == "0-0" {
+		return errors.New("ERR The ID specified in XADD must be greater than 0-0")
 	}
 	last := g.lastGenerated(script, addition.key)
 	if last == "" || last == "0-0" || isAbove(addition.id, last) {
