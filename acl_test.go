@@ -275,7 +275,7 @@ func (g guarded) done(args ...string) {
 
 // failing are handlers of which one does its work, and one fails once its directory is spoilt.
 const failing = `handlers:
-  check_inventory: {events: [NEW_ORDER_RECEIVED], run: inventory, from: beginning, dedupe: 1h}
+  check_inventory: {events: [NEW_ORDER_RECEIVED], run: inventory, from: beginning, dedupe: 1h, keep_results: true}
   failing:
     events: [FAILING]
     run: label
@@ -392,9 +392,10 @@ func (g guarded) runSlow(client *stream.Client, renewed func() bool) {
 	g.Helper()
 	ctx, stop := context.WithCancel(g.Context())
 	set, err := consumers.NewSet(client, consumers.Options{Lease: 2 * time.Second}, consumers.GroupOptions{
-		Name: "slow", Events: []string{"SLOW"},
-		Handler: consumers.HandlerFunc(func(context.Context, *consumers.Delivery) error {
+		Name: "slow", Events: []string{"SLOW"}, Emit: stream.Emit{Acked: "SLOWLY_DONE"}, KeepResults: true,
+		Handler: consumers.HandlerFunc(func(_ context.Context, delivery *consumers.Delivery) error {
 			defer stop()
+			delivery.Result = []byte("done slowly")
 			g.until("the lease is renewed", renewed)
 			return nil
 		}),
