@@ -83,7 +83,7 @@ func TestPHPVerdicts(t *testing.T) {
 		{shown, `{"do":"throw"}`, "retry", "answered 200, but the script has failed: PHP message: PHP Fatal error: Uncaught RuntimeException: no such shop", "", ""},
 		{server, `{"do":"die"}`, "retry", "the connection was closed before the end of the answer", "", ""},
 		{server, `{"do":"size","text":"` + large + `"}`, "success", "", "900000", ""},
-		{server, `{"do":"print first","text":"` + large + `"}`, "success", "", strings.Repeat("x", 1024), ""},
+		{server, `{"do":"print first","text":"` + large + `"}`, "success", "", strings.Repeat("x", 4000), ""},
 		{server, `{"do":"print","bytes":20000000}`, "retry", "the answer is longer than 16777216 bytes", "", ""},
 		{server, `{}`, "permanent", "answered 404 Not Found: Primary script unknown", "", "missing.php"},
 		{server, `{}`, "permanent", "answered 403 Forbidden", "", "handler.txt"},

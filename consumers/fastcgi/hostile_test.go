@@ -46,16 +46,19 @@ func end(status byte) string {
 // answering is a whole answer with that output.
 func answering(output string) []byte { return []byte(record(6, output, 3) + record(6, "", 0) + end(0)) }
 
-// readRequest reads records up to the empty one that ends standard input.
-func readRequest(conn io.Reader) {
+// readRequest reads records up to the empty one that ends standard input, and tells whether that has come.
+func readRequest(conn io.Reader) bool {
 	header := make([]byte, 8)
 	for {
 		if _, err := io.ReadFull(conn, header); err != nil {
-			return
+			return false
 		}
 		length := int64(binary.BigEndian.Uint16(header[4:])) + int64(header[6])
-		if _, err := io.CopyN(io.Discard, conn, length); err != nil || header[1] == 5 && length == 0 {
-			return
+		if _, err := io.CopyN(io.Discard, conn, length); err != nil {
+			return false
+		}
+		if header[1] == 5 && length == 0 {
+			return true
 		}
 	}
 }
@@ -76,6 +79,15 @@ func endless(head, piece string) func(io.Writer) {
 // serve answers one request per connection, and closes it then. stop waits for all of it.
 func serve(t testing.TB, answer func(io.Writer)) (address string, stop func()) {
 	t.Helper()
+	return serveAll(t, func(conn net.Conn) {
+		readRequest(conn)
+		answer(conn)
+	})
+}
+
+// serveAll hands over one connection after the other, and closes it then. stop waits for all of it.
+func serveAll(t testing.TB, handle func(net.Conn)) (address string, stop func()) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -88,8 +100,7 @@ func serve(t testing.TB, answer func(io.Writer)) (address string, stop func()) {
 			if err != nil {
 				return
 			}
-			readRequest(conn)
-			answer(conn)
+			handle(conn)
 			conn.Close()
 		}
 	}()
@@ -153,4 +164,67 @@ func TestHostileAnswers(t *testing.T) {
 		})
 	}
 	remotetest.Goroutines(t, before)
+}
+
+// TestAnswerBeforeTheRequestIsRead has a server that answers, and reads nothing of a request that fills every buffer.
+func TestAnswerBeforeTheRequestIsRead(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	release := make(chan struct{})
+	defer close(release)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = conn.Write(answering("\r\nbooked"))
+		<-release
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	event := delivery(strings.Repeat("x", 32<<20))
+	err = runs(t, listener.Addr().String(), "/srv/a.php").Handle(ctx, event)
+	if err != nil || ctx.Err() != nil || string(event.Result) != "booked" {
+		t.Errorf("an answer before the request was read: got %v and %q, want success in time", err, event.Result)
+	}
+}
+
+// TestNoSecondRunOfWhatHasAnswered has a server that breaks off its second answer on a connection: the script has begun, and
+// whether it runs again is for the next delivery.
+func TestNoSecondRunOfWhatHasAnswered(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []struct {
+		broken   string
+		requests int
+	}{{"\x01\x06\x00", 2}, {"", 3}} {
+		requests, expired := 0, false
+		address, stop := serveAll(t, func(conn net.Conn) {
+			readRequest(conn)
+			if requests++; requests == 1 {
+				_, _ = conn.Write(answering("\r\nfirst"))
+				expired = !readRequest(conn)
+				requests++
+			}
+			_, _ = io.WriteString(conn, answer.broken)
+		})
+		handler := runs(t, address, "/srv/a.php")
+		if err := handler.Handle(t.Context(), delivery("{}")); err != nil {
+			t.Errorf("the first answer: got %v, want success", err)
+		}
+		if got := remotetest.Verdict(handler.Handle(t.Context(), delivery("{}"))); got != "retry" {
+			t.Errorf("the second answer: got %s, want retry", got)
+		}
+		stop()
+		if expired {
+			t.Skip("this machine is so slow that the connection was closed before the second request")
+		}
+		if requests != answer.requests {
+			t.Errorf("after an answer that broke off at %q there were %d requests, want %d", answer.broken, requests, answer.requests)
+		}
+	}
 }

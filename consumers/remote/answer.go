@@ -19,7 +19,7 @@ const (
 	MaxBodyBytes = 4096
 
 	maxQuotedBytes = 300  // of what an error quotes
-	maxResultBytes = 1024 // of what is kept as the result of a handling
+	maxResultBytes = 4000 // of what is kept as the result of a handling
 )
 
 // Answer is what a receiver answered. It may come from anywhere and hold anything.
@@ -113,7 +113,7 @@ func Quote(text []byte) string {
 	return clean
 }
 
-// Result is the body as the result of a handling, of at most 1,024 bytes; nil where it is empty or no text.
+// Result is the body as the result of a handling, of at most 4,000 bytes; nil where it is empty or no text.
 func (a Answer) Result() []byte {
 	text := strings.TrimSpace(start(string(a.Body), maxResultBytes))
 	if text == "" || !utf8.ValidString(text) || strings.ContainsFunc(text, isUnprintable) {

@@ -23,7 +23,7 @@ func ExampleNew() {
 
 	tell, err := webhook.New(webhook.Options{
 		URL:  chat.URL,
-		Body: `{"text": {{json (printf "Order %v has come in" .data.order_id)}}}`,
+		Body: `{"text": {{json (printf "Order %v has come in" .Data.order_id)}}}`,
 	})
 	if err != nil {
 		panic(err)

@@ -54,7 +54,7 @@ func TestCheckURL(t *testing.T) {
 func TestEveryFaultAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := webhook.New(webhook.Options{
-		URL: "ftp://a/hidden", Source: "a b", Secrets: "whsec_hidden", Token: "hidden\n", CA: []byte("hidden"), Body: "{{.data",
+		URL: "ftp://a/hidden", Source: "a b", Secrets: "whsec_hidden", Token: "hidden\n", CA: []byte("hidden"), Body: "{{.Data",
 		ContentType: "json", Concurrency: -1,
 		Headers: map[string]string{"A B": "x", "X-A": "hidden\r\nB: c", "Ce-Id": "x", "authorization": "hidden", "host": "x"},
 	})

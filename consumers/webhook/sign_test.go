@@ -73,7 +73,7 @@ func TestSignature(t *testing.T) {
 	for _, options := range []webhook.Options{
 		{Secrets: oldSecret},
 		{Secrets: newSecret + "\n" + oldSecret + "\n"},
-		{Secrets: newSecret + " " + oldSecret, Body: `{"text": {{json .event}}}`},
+		{Secrets: newSecret + " " + oldSecret, Body: `{"text": {{json .Event}}}`},
 	} {
 		options.URL = server.URL
 		event := delivery()

@@ -8,7 +8,6 @@ import (
 	"mime"
 	"strings"
 	texttemplate "text/template"
-	"time"
 
 	"github.com/millrace/millrace/consumers"
 )
@@ -31,7 +30,7 @@ func parseTemplate(text string) (*texttemplate.Template, error) {
 	functions := texttemplate.FuncMap{"json": encode}
 	parsed, err := texttemplate.New("body").Option("missingkey=error").Funcs(functions).Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf(`expected a template such as {"text": {{json .data.order_id}}}: %w`, err)
+		return nil, fmt.Errorf(`expected a template such as {"text": {{json .Data.order_id}}}: %w`, err)
 	}
 	if err := checkNames(parsed.Tree); err != nil {
 		return nil, err
@@ -61,24 +60,24 @@ func (t *template) render(delivery *consumers.Delivery) ([]byte, error) {
 		return nil, err
 	}
 	if t.isJSON && !json.Valid(made.Bytes()) {
-		return nil, errors.New("the template makes no JSON of this event: write texts as {{json .data.name}}, without quotation marks")
+		return nil, errors.New("the template makes no JSON of this event: write texts as {{json .Data.name}}, without quotation marks")
 	}
 	return made.Bytes(), nil
 }
 
-// View is what a template sees of a delivery, under the names of an entry's fields: event, event_id, timestamp (RFC 3339, UTC),
-// aggregate_id, headers (the other fields), data (decoded where it is JSON, with its numbers as they are written, else the
-// text); and besides group and deliveries. A name that is not there makes the template fail.
+// View is what a template sees of a delivery: Event (its name), EventID, Time (UTC), AggregateID, Headers (the entry's other
+// fields), Data (decoded where it is JSON, with its numbers as they are written, else the text), Group and Deliveries. A name
+// that is not there makes the template fail.
 func View(delivery *consumers.Delivery) map[string]any {
 	return map[string]any{
-		"event":        delivery.Name,
-		"event_id":     delivery.ID,
-		"timestamp":    delivery.Time.UTC().Format(time.RFC3339Nano),
-		"aggregate_id": delivery.AggregateID,
-		"headers":      delivery.Headers,
-		"data":         decode(delivery.Data),
-		"group":        delivery.Group,
-		"deliveries":   delivery.Deliveries,
+		"Event":       delivery.Name,
+		"EventID":     delivery.ID,
+		"Time":        delivery.Time.UTC(),
+		"AggregateID": delivery.AggregateID,
+		"Headers":     delivery.Headers,
+		"Data":        decode(delivery.Data),
+		"Group":       delivery.Group,
+		"Deliveries":  delivery.Deliveries,
 	}
 }
 

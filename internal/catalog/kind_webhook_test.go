@@ -46,7 +46,7 @@ handlers:
       ca_file: ` + certificate + `
       headers: {X-Shop: kettle}
       content_type: text/plain
-      body: "{{.event}}"
+      body: "{{.Event}}"
       expect: booked
 `
 	dependencies := dependencies(t)
