@@ -90,6 +90,7 @@ func TestDocumentedVariablesExist(t *testing.T) {
 	t.Parallel()
 	known := find(`env:"([A-Z_]+)"`, read(t, "config.go"))
 	known = append(known, "TEST_WITHOUT_REDIS", "TEST_REDIS_SERVERS", "REQUIRE_TOOLS") // of the tests alone
+	known = append(known, "EVENT", "EVENT_ID", "DELIVERIES", "MODE")                   // set for the programs of `command`
 	for _, page := range pages(t) {
 		for _, name := range find(`\bMILLRACE_([A-Z_]+)\b`, read(t, page)) {
 			if !slices.Contains(known, name) {
