@@ -79,7 +79,7 @@ func (f *fpm) start() {
 	f.Helper()
 	before := f.readied()
 	f.process = exec.Command(f.program, "-n", "-R", "-F", "-y", f.path("conf"))
-	f.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	f.process.SysProcAttr = ownGroup()
 	if err := f.process.Start(); err != nil {
 		f.Fatal(err)
 	}
