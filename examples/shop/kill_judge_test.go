@@ -54,9 +54,8 @@ func checkAllLabels(t *testing.T, s *shop, orders, kills int) {
 			leftovers++
 			continue
 		}
-		content, err := os.ReadFile(filepath.Join(s.dir, "printed", file.Name()))
-		if err != nil || !bytes.HasPrefix(content, []byte("%PDF-")) || !bytes.HasSuffix(bytes.TrimSpace(content), []byte("%%EOF")) {
-			t.Errorf("%s is no whole PDF: %v, %d bytes", file.Name(), err, len(content))
+		if !isWhole(filepath.Join(s.dir, "printed", file.Name())) {
+			t.Errorf("%s is no whole PDF", file.Name())
 		}
 		labels[strings.Split(file.Name(), "-")[1]]++
 	}
@@ -65,6 +64,12 @@ func checkAllLabels(t *testing.T, s *shop, orders, kills int) {
 		t.Errorf("%d files are left that were being written, want at most %d for each of %d kills", leftovers, atOnce, kills)
 	}
 	t.Logf("labels: %d whole files; %d that a kill cut short, under names of their own", len(files)-leftovers, leftovers)
+}
+
+// isWhole tells whether a file is a PDF from its beginning to its end.
+func isWhole(path string) bool {
+	content, err := os.ReadFile(path)
+	return err == nil && bytes.HasPrefix(content, []byte("%PDF-")) && bytes.HasSuffix(bytes.TrimSpace(content), []byte("%%EOF"))
 }
 
 // checkAllMails looks for each order's mail, and whether what came twice was in hand at a kill.

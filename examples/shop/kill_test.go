@@ -79,6 +79,9 @@ func TestKills(t *testing.T) {
 		t.Errorf("too few kills to show anything")
 	}
 	killer.end(t)
+	if len(killer.half) > 0 {
+		t.Errorf("half written after a kill: %q", killer.half)
+	}
 
 	s.noDeadLetters()
 	checkAllStock(t, s, orders)
@@ -130,10 +133,12 @@ type killer struct {
 	running   []*service
 	kills     []time.Time // of the program: when each had ended
 	killedPHP int
+	seen      map[string]bool // labels, by their file's name
+	half      []string        // of those, what was not whole after a kill
 }
 
 func newKiller(s *shop) *killer {
-	k := &killer{shop: s, random: rand.New(rand.NewPCG(uint64(flagValue[int](flagSeed)), 0))}
+	k := &killer{shop: s, random: rand.New(rand.NewPCG(uint64(flagValue[int](flagSeed)), 0)), seen: map[string]bool{}}
 	for range replicas {
 		k.running = append(k.running, k.start())
 	}
@@ -141,7 +146,7 @@ func newKiller(s *shop) *killer {
 }
 
 func (k *killer) start() *service {
-	return k.shop.start("MILLRACE_LEASE=3s", "MILLRACE_BACKOFF_MIN=100ms", "MILLRACE_BACKOFF_MAX=2s", "MILLRACE_LOG_LEVEL=warn")
+	return k.shop.start("MILLRACE_LEASE=5s", "MILLRACE_BACKOFF_MIN=100ms", "MILLRACE_BACKOFF_MAX=2s", "MILLRACE_LOG_LEVEL=warn")
 }
 
 // run kills until all orders are placed, and returns the error of that.
@@ -157,12 +162,23 @@ func (k *killer) run(placed <-chan error) error {
 		if at := k.random.IntN(replicas); k.random.IntN(2) == 0 {
 			k.running[at].kill()
 			k.kills = append(k.kills, time.Now())
+			k.lookAtLabels()
 			k.running[at] = k.start()
 		} else if php := children(k.running[at].Process.Pid); len(php) > 0 {
 			if syscall.Kill(php[k.random.IntN(len(php))], syscall.SIGKILL) == nil {
 				k.killedPHP++
 			}
 		}
+	}
+}
+
+// lookAtLabels looks at those that are new. What a kill leaves half written, the delivery that follows would mend.
+func (k *killer) lookAtLabels() {
+	for _, file := range k.shop.files("label-*") { // what is still being written begins with a dot
+		if !k.seen[file] && !isWhole(file) {
+			k.half = append(k.half, filepath.Base(file))
+		}
+		k.seen[file] = true
 	}
 }
 
