@@ -56,7 +56,8 @@ func StartFPM(ctx context.Context, handler *Handler, processes int) (*Server, er
 	return s, s.start(ctx)
 }
 
-// StartBuiltIn starts the web server that php itself has, with as many processes. The caller ends it with Stop.
+// StartBuiltIn starts the web server that php itself has, with as many processes, though not with two: it has at least two
+// beside the first one, or none. The caller ends it with Stop.
 func StartBuiltIn(ctx context.Context, handler *Handler, processes int) (*Server, error) {
 	program, err := FindCLI()
 	if err != nil {

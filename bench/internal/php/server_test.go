@@ -44,7 +44,7 @@ func TestBuiltInServerRunsTheHandler(t *testing.T) {
 	t.Parallel()
 	need(t, FindCLI)
 	handler := newHandler(t)
-	running, err := StartBuiltIn(t.Context(), handler, 2)
+	running, err := StartBuiltIn(t.Context(), handler, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
