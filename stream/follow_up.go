@@ -10,11 +10,12 @@ import (
 // Emit names the events that follow a group's outcomes. Such an event, a follow-up, is added to the stream in the step that
 // settles its cause, or not at all.
 //
-// It has the cause's data, aggregate_id, traceparent and headers, as they stand in the entry, and says in fields of its own
-// what it follows: `causation` and `causation_event` (the cause's event_id and name), `causation_entry`, `causation_group`,
-// and with a dead letter `dead_reason` and `dead_error`. Its event_id is made of the cause's name and event_id, the group, the
-// outcome and, for a requeue, the entry that this repeats: what is settled in the same way twice is followed by the same
-// event. `causation_depth` counts the follow-ups of follow-ups; one deeper than 16 is cut: its cause is settled without it.
+// It has the cause's data, aggregate_id, traceparent and headers, as they stand in the entry or in its envelope, and says in
+// fields of its own what it follows: `causation` and `causation_event` (the cause's event_id and name), `causation_entry`,
+// `causation_group`, and with a dead letter `dead_reason` and `dead_error`. Its event_id is made of the cause's name and
+// event_id, the group, the outcome and, for a requeue, the entry that this repeats: what is settled in the same way twice is
+// followed by the same event. `causation_depth` counts the follow-ups of follow-ups; one deeper than 16 is cut: its cause is
+// settled without it.
 type Emit struct {
 	// Acked follows what the handler has done; "" is nothing. What a group passes by or skips is followed by nothing.
 	Acked string `json:"acked,omitempty"`

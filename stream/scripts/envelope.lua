@@ -32,34 +32,84 @@ local function end_of_value(text, at)
 end
 
 -- members(text) are the members of a JSON object, which cjson has read, by name and as they are written: a number would lose
--- digits in Lua, and an object its order.
+-- digits in Lua, and an object its order. Their names follow, each once, in the order in which they stand there.
 local function members(text)
-  local found, at = {}, string.find(text, '{', 1, true) + 1
+  local found, names, at = {}, {}, string.find(text, '{', 1, true) + 1
   while true do
     at = string.find(text, '[^ \t\r\n,]', at)
-    if string.sub(text, at, at) ~= '"' then return found end
+    if string.sub(text, at, at) ~= '"' then return found, names end
     local last = end_of_string(text, at)
     local name = cjson.decode('[' .. string.sub(text, at, last) .. ']')[1]
     at = string.find(text, '[^ \t\r\n:]', last + 1)
     last = end_of_value(text, at)
+    if not found[name] then names[#names + 1] = name end
     found[name] = string.sub(text, at, last)
     at = last + 1
   end
 end
 
--- content(value) is what a JSON string says, and any other value as it is written; '' for null and where there is none.
+-- content(value) is what a JSON string says, and any other value as it is written; '' for null.
 local function content(value)
-  if not value or value == 'null' then return '' end
+  if value == 'null' then return '' end
   if string.sub(value, 1, 1) == '"' then return cjson.decode('[' .. value .. ']')[1] end
   return value
 end
 
--- data_in(text) is the `data` or `payload` of an envelope, and the whole of it where it has neither.
-local function data_in(text)
-  local readable, found = pcall(members, text)
-  if not readable or not (found['data'] or found['payload']) then return text end
-  local data = content(found['data'])
-  if data == '' then data = content(found['payload']) end
-  if data == '' then return '{}' end
-  return data
+-- The members that mean something of their own stand as fields where they are texts or numbers.
+local known = {event = true, event_name = true, type = true, ce_type = true, event_id = true, ce_id = true, id = true,
+  timestamp = true, created_at = true, occurred_on = true, time = true, aggregate_id = true, key = true, subject = true,
+  replay_of = true, traceparent = true}
+
+-- stands(name, value, has_data) tells whether a member stands as a field: without data of its own the object is the data.
+local function stands(name, value, has_data)
+  if known[name] then return string.find(value, '^["0-9]') ~= nil end
+  return name ~= 'to' and (has_data or name == 'specversion' or string.sub(name, 1, 3) == 'ce_')
+end
+
+-- fields_in(text) are the fields that an envelope stands for, the data first: its `data` or `payload`, and the whole of it
+-- where it has neither.
+local function fields_in(text)
+  local readable, found, names = pcall(members, text)
+  if not readable then return {'data', text} end
+  local inner = found['data'] and 'data' or found['payload'] and 'payload'
+  local fields = {'data', inner and content(found[inner]) or text}
+  for _, name in ipairs(names) do
+    if name ~= inner and stands(name, found[name], inner) then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = content(found[name])
+    end
+  end
+  return fields
+end
+
+-- is_envelope(text) tells whether a JSON object with an event's name in it is written there.
+local function is_envelope(text)
+  if not string.find(text, '^[ \t\r\n]*{') then return false end
+  local readable, object = pcall(cjson.decode, text)
+  if not readable or type(object) ~= 'table' then return false end
+  for _, key in ipairs({'event', 'event_name', 'type', 'ce_type'}) do
+    if type(object[key]) == 'string' and object[key] ~= '' then return true end
+  end
+  return false
+end
+
+-- unwrapped(fields) are the fields of an entry in which no field is the event's name: where one alone is an envelope, what it
+-- stands for comes first and then the others.
+local function unwrapped(fields)
+  local at
+  for i = 1, #fields, 2 do
+    if fields[i] ~= 'to' and is_envelope(fields[i + 1]) then
+      if at then return fields end
+      at = i
+    end
+  end
+  if not at then return fields end
+  local all = fields_in(fields[at + 1])
+  for i = 1, #fields, 2 do
+    if i ~= at then
+      all[#all + 1] = fields[i]
+      all[#all + 1] = fields[i + 1]
+    end
+  end
+  return all
 end

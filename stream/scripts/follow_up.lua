@@ -19,22 +19,6 @@ local function name_in(texts)
   return texts['event'] or texts['event_name'] or texts['type'] or texts['ce_type']
 end
 
--- enveloped(fields) is the one JSON object with an event's name in it that a field holds where no field is the name, or nil.
-local function enveloped(fields)
-  local found
-  for i = 1, #fields, 2 do
-    if fields[i] ~= 'to' and string.find(fields[i + 1], '^[ \t\r\n]*{') then
-      local readable, object = pcall(cjson.decode, fields[i + 1])
-      local name = readable and type(object) == 'table' and name_in(object)
-      if type(name) == 'string' and name ~= '' then
-        if found then return nil end
-        found = fields[i + 1]
-      end
-    end
-  end
-  return found
-end
-
 -- What a follow-up says of itself is not taken over from its cause, which may be a follow-up too.
 local own = {event = true, event_id = true, timestamp = true, to = true, replay_of = true, dead_reason = true,
   dead_error = true, causation = true, causation_event = true, causation_entry = true, causation_group = true,
@@ -53,21 +37,17 @@ end
 
 -- take_over(add, cause, texts) appends the fields of the cause. One in an envelope is taken out of it.
 local function take_over(add, cause, texts)
-  local only, object
+  local fields, only = cause.fields, nil
   if unreadable[cause.reason] then
     only = of_unreadable
-  elseif #cause.fields > 2 * most_fields then
-    only = of_many
-  elseif not (texts['data'] or texts['payload'] or name_in(texts)) then
-    object = enveloped(cause.fields)
+  elseif #fields <= 2 * most_fields and not name_in(texts) then
+    fields = unwrapped(fields)
+    texts = texts_of(fields)
   end
-  if object then
-    add[#add + 1] = 'data'
-    add[#add + 1] = data_in(object)
-  end
-  for i = 1, #cause.fields, 2 do
-    local name, value = cause.fields[i], cause.fields[i + 1]
-    if value ~= object and not own[name] and (not only or chosen(only, texts, name, value)) then
+  if not only and #fields > 2 * most_fields then only = of_many end
+  for i = 1, #fields, 2 do
+    local name, value = fields[i], fields[i + 1]
+    if not own[name] and (not only or chosen(only, texts, name, value)) then
       add[#add + 1] = name
       add[#add + 1] = value
     end

@@ -9,9 +9,9 @@
 --      longer than this in ms (0: none now), 12 how long the guard stands in ms, 13 how often an orphan has been delivered
 --      when it counts as a suspect, 14 the name of the event that follows a dead letter or ''
 -- Reply: {the ID to go on at, '' at the end of the list; the deliveries taken as {ID, delivery count, note or '', fields};
---        the dead letters written as {ID, reason, deliveries, 1 where nothing follows since the chain is too long, else 0}; 1 where a suspect had to be left, else 0; the consumers
---        removed; why a write was refused, '' where none was; how many entries the consumer seems to have forgotten, 0
---        where none; the server's clock in ms}
+--        the dead letters written as {ID, reason, deliveries, 1 where nothing follows since the chain is too long, else 0};
+--        1 where a suspect had to be left, else 0; the consumers removed; why a write was refused, '' where none was; how
+--        many entries the consumer seems to have forgotten, 0 where none; the server's clock in ms}
 --
 -- Due is: under `waiting`, when the note's time has come (at once where there is no note); under any other name, when the
 -- owner has been silent for a lease. What is under the consumer's own name is in its hands and is left alone; where it was
@@ -204,7 +204,8 @@ for i = 1, #found do
   if due then
     local entry = redis.call('XRANGE', stream, id, id)
     local letter = {stream = stream, dead = dead, attempts = attempts, group = group, id = id, follow_up = ARGV[14],
-      deliveries = deliveries, consumer = owner == 'waiting' and note and note.consumer or owner, fields = entry[1] and entry[1][2]}
+      deliveries = deliveries, consumer = owner == 'waiting' and note and note.consumer or owner,
+      fields = entry[1] and entry[1][2]}
     local suspect = deliveries >= suspect_after and not (note and note.tries == deliveries)
     if #entry == 0 or deliveries >= max_deliveries then
       give_up(letter, note)
