@@ -35,6 +35,8 @@ func TestHelpers(t *testing.T) {
 		{do: strings.Repeat("[", 600) + strings.Repeat("]", 600), only: "php", verdict: "permanent", fault: "PHP cannot read the event"},
 		{do: strings.Repeat("[", 9000) + strings.Repeat("]", 9000), only: "python", verdict: "permanent", fault: "Python cannot read the event"},
 		{do: `{"do":"unfit"}`, only: "python", verdict: "retry", fault: "not JSON serializable"},
+		{do: `{"do":"nan"}`, only: "python", verdict: "retry", fault: "not JSON compliant"},
+		{do: `{"do":"unfit"}`, only: "node", verdict: "permanent", fault: "no JSON"},
 		{do: "{\"do\":\"separators\",\"text\":\"\u2028\u2029\"}", only: "node", result: "2"},
 	}
 	for name := range languages() {

@@ -21,6 +21,7 @@ class Retry extends Error {
 async function answer(handle, line) {
   try {
     const result = await handle(parse(line));
+    JSON.stringify(result); // or it is no result
     return result === undefined ? { ok: true } : { ok: true, result };
   } catch (fault) {
     const error = String(fault);

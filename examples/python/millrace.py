@@ -44,7 +44,7 @@ def answer(handle, line):
         except (ValueError, RecursionError) as fault:
             raise Permanent("Python cannot read the event: %s" % type(fault).__name__)
         result = handle(event)
-        json.dumps(result)  # or it is no result
+        json.dumps(result, allow_nan=False)  # or it is no result
         return {"ok": True, "result": result}
     except Permanent as fault:
         return {"error": str(fault), "permanent": True}

@@ -19,6 +19,8 @@ millrace.run(async (event) => {
       return { booked: 1.5, name: '王', path: 'a/b' };
     case 'false':
       return false;
+    case 'unfit':
+      return { toJSON() { throw new millrace.Permanent('no JSON'); } };
     case 'separators':
       return event.data.text.length;
   }

@@ -26,6 +26,8 @@ def handle(event):
         return False
     if do == "unfit":
         return object()
+    if do == "nan":
+        return {"rate": float("nan")}
 
 
 millrace.run(handle)
