@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestProcessesDieWithTheService(t *testing.T) {
@@ -77,5 +79,21 @@ func untilNoThread(t *testing.T, thread int) {
 			t.Fatalf("waited 20s until thread %d has ended", thread)
 		}
 		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// TestOrphansAreReaped has this process be what the first one of a container is: parentless processes become its children, and
+// stay zombies where it does not wait for them. No other test runs meanwhile.
+func TestOrphansAreReaped(t *testing.T) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Skipf("become the parent of orphans: %v", err)
+	}
+	defer func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) }()
+	handler, directory := script(t, tree+"while [ $(wc -l <pids) -lt 3 ]; do :; done")
+	if err := handler.Handle(t.Context(), delivery("{}")); err != nil {
+		t.Fatal(err)
+	}
+	for process := range strings.Lines(content(t, filepath.Join(directory, "pids"))) {
+		wantGone(t, process)
 	}
 }

@@ -21,6 +21,18 @@ func reap(command *exec.Cmd, ended func()) {
 		defer ended()
 	}
 	_ = command.Wait() // ProcessState has what is to be known
+	reapOrphans(command.Process.Pid)
+}
+
+// reapOrphans waits for what was killed of the group where the kernel has made it this process's own: to the first process of
+// a container it gives all that has lost its parent, and nobody else takes their zombies away. While any of them is there, no
+// other process gets the group's number.
+func reapOrphans(group int) {
+	for {
+		if _, err := unix.Wait4(-group, nil, 0, nil); err != nil && !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
 }
 
 // waitForEnd waits until the process has ended, and leaves it to be reaped.
