@@ -52,7 +52,7 @@ func startFPM(t *testing.T, settings ...string) fpm {
 		t.Fatal(err)
 	}
 	process := exec.Command(program, "-R", "-F", "-y", configuration)
-	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	process.SysProcAttr = ownGroup()
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
