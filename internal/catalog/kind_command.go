@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,12 +25,16 @@ func readCommand(with *section) constructor {
 	allowed := readAllowed(with)
 	return func(dependencies Dependencies) (consumers.Handler, error) {
 		ready := options
-		environment, err := allow(allowed, dependencies.Environment)
-		if err != nil {
+		environment, missing := allow(allowed, dependencies.Environment)
+		ready.Environment, ready.Logger = environment, dependencies.Logger
+		handler, err := command.New(ready)
+		if missing != nil && err == nil {
+			err = handler.Close()
+		}
+		if err := errors.Join(missing, err); err != nil {
 			return nil, err
 		}
-		ready.Environment, ready.Logger = environment, dependencies.Logger
-		return command.New(ready)
+		return handler, nil
 	}
 }
 
@@ -73,18 +78,21 @@ func readAllowed(with *section) []string {
 	return names
 }
 
-// allow is the part of the environment that a program may see: PATH, and what is allowed by name.
+// allow is the part of the environment that a program may see: PATH, and what is allowed by name. The error tells of every
+// variable that is not set.
 func allow(names []string, environment map[string]string) ([]string, error) {
 	var allowed []string
+	var missing []error
 	if path, isSet := environment["PATH"]; isSet && !slices.Contains(names, "PATH") {
 		allowed = append(allowed, "PATH="+path)
 	}
 	for _, name := range names {
 		value, isSet := environment[name]
 		if !isSet {
-			return nil, fmt.Errorf("environment: the variable %s is not set: set it, or take it off the list", name)
+			missing = append(missing, fmt.Errorf("environment: the variable %s is not set: set it, or take it off the list", name))
+			continue
 		}
 		allowed = append(allowed, name+"="+value)
 	}
-	return allowed, nil
+	return allowed, errors.Join(missing...)
 }

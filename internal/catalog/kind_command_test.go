@@ -12,6 +12,8 @@ func TestCommandIsBuilt(t *testing.T) {
 		{"{argv: [sh], mode: once}", ""},
 		{"{argv: [sh], mode: persistent, max_events: 10, dir: testdata, environment: [SHOP, PATH]}", ""},
 		{"{argv: [sh], environment: [SHOP, ERP_DSN]}", "handler a: environment: the variable ERP_DSN is not set"},
+		{"{argv: [sh], environment: [ERP_DSN, ERP_DIR]}", "ERP_DSN is not set: set it, or take it off the list\nenvironment: the variable ERP_DIR is not set"},
+		{"{argv: [gone], environment: [ERP_DSN]}", "take it off the list\ncommand: argv: no program"},
 		{"{argv: [no-such-program]}", `handler a: command: argv: no program "no-such-program" is in the PATH`},
 		{"{argv: [sh, gone.sh]}", "handler a: command: argv: stat gone.sh: no such file"},
 		{"{argv: [sh], dir: gone}", "handler a: command: dir: stat gone: no such file"},
