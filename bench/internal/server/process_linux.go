@@ -7,9 +7,10 @@ func DieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }
 
-// GroupOfItsOwn is DieWithParent for a process that starts others, and makes it the leader of their process group.
+// GroupOfItsOwn makes a process that starts others the leader of their process group, and has the kernel tell it to end
+// when the benchmark dies, so that it can end them.
 func GroupOfItsOwn() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
 }
 
 // SignalGroup sends a signal to every process of the group that this one leads.
