@@ -155,6 +155,47 @@ func TestFollowUpsDriveOtherHandlers(t *testing.T) {
 	})
 }
 
+// What follows the largest event that is handled is larger than that, and handled all the same; so is its requeue.
+func TestFollowUpOfTheLargestEvent(t *testing.T) {
+	onEach(t, func(b *bench) {
+		const limit = 4000
+		first := emitting("first", func(_ context.Context, delivery *consumers.Delivery) error {
+			if delivery.ReplayOf != "" {
+				return nil
+			}
+			return consumers.Permanent(errors.New(strings.Repeat("no stock ", 1000)))
+		})
+		data := make(chan int, 10)
+		second := group("second", func(_ context.Context, delivery *consumers.Delivery) error {
+			data <- len(delivery.Data)
+			return nil
+		})
+		second.Events = []string{"DONE", "FAILED"}
+		first.MaxEventBytes, second.MaxEventBytes = limit, limit
+		b.run(nil, first, second)
+		size := limit - len("eventEdata")
+		id := b.add("event", "E", "data", strings.Repeat("x", size))
+		b.until("it is a dead letter", func() bool { return len(b.dead("first")) == 1 })
+		letters, err := b.client.DeadLetters(b.Context(), "first", stream.ID{}, 1)
+		if err != nil || letters[0].EntryID != id || letters[0].Reason != stream.DeadPermanent {
+			b.Fatalf("the letter: got %d of %s, %v", len(letters), id, err)
+		}
+		if _, err := b.client.Requeue(b.Context(), "first", []stream.ID{letters[0].ID}); err != nil {
+			b.Fatal(err)
+		}
+		for range 2 {
+			select {
+			case got := <-data:
+				if got != size {
+					b.Errorf("data of what follows: got %d bytes, want %d", got, size)
+				}
+			case <-time.After(20 * time.Second):
+				b.Fatalf("waited 20s for what follows; %d dead letters of it", len(b.dead("second")))
+			}
+		}
+	})
+}
+
 func TestFollowUpsWaitForMemory(t *testing.T) {
 	onReal(t, func(b *bench, _ *redistest.Server) {
 		b.run(nil, emitting("g", succeed))

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,8 @@ import (
 type DecodeOptions struct {
 	// Unnamed is the name that entries without one get; empty means that they are undecodable.
 	Unnamed string
-	// MaxBytes is the largest Size of an entry that is handed to a handler; 0 means no limit.
+	// MaxBytes is the largest Size of an entry that is handed to a handler; 0 means no limit. What follows such an entry or
+	// repeats it may be larger by what it says of itself.
 	MaxBytes int
 }
 
@@ -45,7 +47,7 @@ func Recipient(entry Entry) string {
 // and headers are the bytes that were sent. The event has memory of its own; only that of a large entry which Group.Read
 // has brought shares it with the entry, whose field changes with Data.
 func Decode(entry Entry, options DecodeOptions) (Event, error) {
-	large := options.MaxBytes > 0 && entry.Size() > options.MaxBytes
+	large := isLarge(entry, options.MaxBytes)
 	fields, lasting := entry.Fields, entry.lasting
 	selected := choose(fields)
 	if selected.chosen[placeName] == 0 && !large { // no JSON is parsed before the size is known to be bearable
@@ -65,6 +67,21 @@ func Decode(entry Entry, options DecodeOptions) (Event, error) {
 		event.detach()
 	}
 	return event, faultOf(&event, large)
+}
+
+// mostSaid is how many bytes a follow-up or a repetition has at most beside those of the entry that it is made of. The longest
+// of them are a dead letter's error, two names and an ID.
+const mostSaid = 4 << 10
+
+// isLarge tells whether an entry has more bytes than most, where that is above 0. An event that could be handled can be so when
+// it is requeued, and so can what follows it.
+func isLarge(entry Entry, most int) bool {
+	size := entry.Size()
+	if most <= 0 || size <= most {
+		return false
+	}
+	madeOfAnother := func(field Field) bool { return field.Name == "replay_of" || field.Name == "causation_entry" }
+	return size-mostSaid > most || !slices.ContainsFunc(entry.Fields, madeOfAnother)
 }
 
 // detach gives the event a piece of memory of its own.

@@ -3,7 +3,6 @@ package stream
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -44,8 +43,8 @@ func (r Room) Without(deliveries []Delivery) Room {
 
 // Reader reads as Group.Read does, again and again into the same memory. It is for one goroutine at a time.
 type Reader struct {
-	// MaxEntryBytes leaves out what is long of an entry that is larger, although its Size still counts that; zero leaves out
-	// nothing. In a Redis Cluster it has no effect.
+	// MaxEntryBytes leaves out what is long of an entry that is too large for DecodeOptions.MaxBytes of that number, although its
+	// Size still counts that; zero leaves out nothing. In a Redis Cluster it has no effect.
 	MaxEntryBytes int
 
 	group      *Group
@@ -127,7 +126,7 @@ func (r *Reader) readInPlace(
 	const head = 64 // bytes, more than stand before the stream's name
 	reply := &readReply{
 		elements: elements{chunk: make([]byte, 0, head), spare: r.chunks}, leaseEnds: leaseEnds,
-		deliveries: r.deliveries[:0], fields: r.fields[:0], most: most, largest: cmp.Or(max(r.MaxEntryBytes, 0), math.MaxInt),
+		deliveries: r.deliveries[:0], fields: r.fields[:0], most: most, largest: r.largest(),
 	}
 	err = server.Process(ctx, redis.NewRawWriteToCmd(ctx, reply, words...))
 	r.deliveries, r.chunks, r.lasts = reply.deliveries, reply.used, reply.lasts
@@ -145,6 +144,14 @@ func (r *Reader) readInPlace(
 		reply.parse()
 	}
 	return reply.deliveries[:reply.kept], reply.deliveries[reply.kept:], reply.err
+}
+
+// largest is how many bytes of one entry are kept. Whether it is made of another is not known before all of it was read.
+func (r *Reader) largest() int {
+	if r.MaxEntryBytes <= 0 {
+		return math.MaxInt
+	}
+	return r.MaxEntryBytes + mostSaid
 }
 
 // readReply is the reply to an XREADGROUP of one stream: [[stream, [[ID, [name, value...]]...]]], or nil. It is what a
