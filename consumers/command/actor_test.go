@@ -96,6 +96,7 @@ func play(do string) {
 		fmt.Fprintln(os.Stderr, "had enough")
 		os.Exit(3)
 	case "hang":
+		note("hangs")
 		time.Sleep(time.Hour)
 	case "long":
 		fmt.Println(strings.Repeat("x", 1<<20))

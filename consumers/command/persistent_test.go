@@ -174,6 +174,31 @@ func TestProcessThatHangsIsReplaced(t *testing.T) {
 	}
 }
 
+// An event that hangs says nothing of the program's start, even where it is the first one of its process: others get theirs.
+func TestEventThatHangsHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	handler := actor(t, "well", func(o *command.Options) { o.Dir = directory })
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for hangs := range 2 {
+		all.Go(func() { _ = handler.Handle(ctx, delivery(`{"do":"hang"}`)) })
+		untilLines(t, filepath.Join(directory, "hangs"), hangs+1)
+		if hangs == 0 {
+			cancel()
+			all.Wait()
+			ctx, cancel = context.WithCancel(t.Context())
+		}
+	}
+	defer all.Wait()
+	defer cancel()
+	patience, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	if err := handler.Handle(patience, delivery(`{}`)); err != nil {
+		t.Errorf("an event beside one that hangs: %v", err)
+	}
+}
+
 func TestWhatNobodyAskedForIsNoAnswer(t *testing.T) {
 	t.Parallel()
 	handler := actor(t, "well", nil)

@@ -43,7 +43,7 @@ func (p *pool) handle(ctx context.Context, delivery *consumers.Delivery) error {
 	}
 	said, err := worker.ask(ctx, request)
 	if err != nil {
-		p.replace(worker, err)
+		p.replace(ctx, worker, err)
 		return err
 	}
 	p.giveBack(worker)
@@ -137,12 +137,16 @@ func (p *pool) isFit(worker *worker) bool {
 }
 
 // replace ends a process that has failed at an event. It waits until it is gone, so that the event is tried again by
-// another one only then.
-func (p *pool) replace(worker *worker, err error) {
+// another one only then. A first event that took too long says nothing of the program: it may hang at this one alone.
+func (p *pool) replace(ctx context.Context, worker *worker, err error) {
 	p.log.Debug("a process is replaced", zap.Error(err))
 	worker.end()
-	if worker.handled == 0 {
+	switch {
+	case worker.handled > 0:
+	case ctx.Err() == nil:
 		p.failed(err, worker.trial)
+	case worker.trial:
+		p.gate.leave()
 	}
 }
 
