@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -442,6 +443,26 @@ func TestRefusedDeadLetterHasNoFollowUp(t *testing.T) {
 		b.wantFollowUps()
 		b.wantPending(id.String() + " a 1")
 	})
+}
+
+// A stream of dead letters that takes none is found out only when the follow-up is there already.
+func TestRefusedDeadLetterTakesItsFollowUpBack(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, redistest.Start(t).URL())
+	group := b.emitting()
+	b.add("event", "E")
+	id := b.read(group, 1)[0].ID
+	last := fmt.Sprintf("%d-%d", uint64(math.MaxUint64), uint64(math.MaxUint64))
+	if err := b.client.Redis().Do(b.Context(), "XADD", b.client.Keys().Dead("g"), last, "a", "b").Err(); err != nil {
+		b.Fatal(err)
+	}
+	for range 3 {
+		if _, err := group.GiveUp(b.Context(), stream.GiveUp{ID: id, Reason: stream.DeadPermanent}); err == nil {
+			b.Error("give up: got no error")
+		}
+	}
+	b.wantFollowUps()
+	b.wantPending(id.String() + " a 1")
 }
 
 func TestCutResult(t *testing.T) {

@@ -47,7 +47,8 @@ end
 
 -- bury(letter) writes the dead letter, adds the event that follows it (letter.follow_up, or ''), acks the entry and drops its
 -- note. letter.fields is the entry's flat list of names and values, nil where the entry is gone. What may be refused (out of
--- memory, a dead-letter key that is no stream) comes first: then nothing else is written, and the error is returned.
+-- memory, a dead-letter key that is no stream) comes first: then nothing else is written, and the error is returned. A
+-- follow-up whose dead letter is refused after it is taken back, which nobody can have seen.
 local function bury(letter)
   letter.fields = letter.fields or {}
   letter.event_id = letter.event_id or event_id_of(letter.id, letter.fields)
@@ -57,7 +58,10 @@ local function bury(letter)
     refusal = attempted({'XLEN', letter.dead}) or follow_up(letter)
   end
   refusal = refusal or attempted(letter_of(letter))
-  if refusal then return refusal end
+  if refusal then
+    if letter.added then redis.pcall('XDEL', letter.stream, letter.added) end
+    return refusal
+  end
   redis.call('XACK', letter.stream, letter.group, letter.id)
   redis.call('HDEL', letter.attempts, letter.id)
 end

@@ -76,8 +76,8 @@ end
 -- follow_up(cause) adds the event called cause.follow_up, unless that is '', in the step that settles the entry cause.id of
 -- cause.group as cause.outcome. cause.fields is the entry's flat list of names and values, nil where the entry is gone;
 -- cause.event and cause.event_id are what is known of the event. It comes before any other write: where it is refused (out
--- of memory), the error is returned and nothing has changed. Where the chain is too long nothing is added, and cause.cut is
--- set.
+-- of memory), the error is returned and nothing has changed. Its entry's ID is left in cause.added. Where the chain is too
+-- long nothing is added, and cause.cut is set.
 local function follow_up(cause)
   if cause.follow_up == '' then return nil end
   cause.fields = cause.fields or {}
@@ -102,4 +102,5 @@ local function follow_up(cause)
   end
   local added = redis.pcall(unpack(add))
   if type(added) == 'table' and added.err then return added end
+  cause.added = added
 end
