@@ -116,6 +116,24 @@ func TestERPExport(t *testing.T) {
 	})
 }
 
+// TestERPExportLeavesNothingHalfWritten has the file system take no more than the beginning of the file.
+func TestERPExportLeavesNothingHalfWritten(t *testing.T) {
+	t.Parallel()
+	requireTool(t, "php", "php-cli")
+	directory := t.TempDir()
+	handler := newHandler(t, command.Options{
+		Argv:        []string{"sh", "-c", `trap "" XFSZ; ulimit -f 8; exec php "$0"`, examples + "/php/erp_export.php"},
+		Environment: []string{"PATH=" + os.Getenv("PATH"), "ERP_DIR=" + directory},
+	})
+	order := `{"order_id":1,"items":[` + strings.Repeat(`{"sku":"TEA","quantity":1},`, 2000) + `{"sku":"TEA","quantity":1}]}`
+	if err := handler.Handle(t.Context(), delivery(order)); err == nil || verdict(err) != "retry" {
+		t.Errorf("a full disk: got %v, want another try", err)
+	}
+	if files, _ := os.ReadDir(directory); len(files) != 0 {
+		t.Errorf("the files: got %v, want none", files)
+	}
+}
+
 func TestStockAlert(t *testing.T) {
 	t.Parallel()
 	inBothModes(t, func(t *testing.T, mode command.Mode) {

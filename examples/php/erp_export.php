@@ -17,14 +17,18 @@ millrace(function (array $event) {
     if (!is_dir($directory)) {
         throw new MillraceRetry("$directory is not there: is the share mounted?", 60);
     }
+    $csv = fopen('php://memory', 'w+');
+    foreach ($lines as $line) {
+        fputcsv($csv, $line, ',', '"', '');
+    }
+    $size = ftell($csv);
+    rewind($csv);
     $name = 'order-' . hash('sha256', $event['event_id']) . '.csv';
     $part = tempnam($directory, '.part');
-    $file = fopen($part, 'w');
-    foreach ($lines as $line) {
-        fputcsv($file, $line, ',', '"', '');
-    }
-    if (!fclose($file) || !chmod($part, 0644) || !rename($part, "$directory/$name")) {
-        throw new RuntimeException("cannot write $directory/$name");
+    // On a full disk fewer bytes are written, or none: then there must be no file.
+    if (@file_put_contents($part, $csv) !== $size || !chmod($part, 0644) || !rename($part, "$directory/$name")) {
+        @unlink($part);
+        throw new RuntimeException("cannot write $directory/$name: is the disk full?");
     }
     return $name;
 });
