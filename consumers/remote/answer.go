@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,9 @@ type Answer struct {
 	Location string
 	// Body is the beginning of the body, of at most MaxBodyBytes.
 	Body []byte
+	// Hiding takes out of what is repeated of the answer what the receiver repeats of our secrets: see the function Hiding. nil takes
+	// out nothing.
+	Hiding *strings.Replacer
 }
 
 // Err is the verdict that follows from the status: nil for success, and else an error that holds the status and the beginning of
@@ -85,12 +89,22 @@ func (a Answer) describe() string {
 		text += " " + name
 	}
 	if a.Status >= 300 && a.Status <= 399 && a.Location != "" {
-		text += ", which points to " + target(a.Location) + ": redirects are not followed"
+		text += ", which points to " + a.hide(target(a.Location)) + ": redirects are not followed"
 	}
-	if body := Quote(a.Body); body != "" {
+	if body := a.Quote(); body != "" {
 		text += ": " + body
 	}
 	return text
+}
+
+// Quote is how the body begins, fit for an error.
+func (a Answer) Quote() string { return Quote([]byte(a.hide(string(a.Body)))) }
+
+func (a Answer) hide(text string) string {
+	if a.Hiding == nil {
+		return text
+	}
+	return a.Hiding.Replace(text)
 }
 
 // target is where a redirect points, without its query and user, which may be secret.
@@ -113,9 +127,24 @@ func Quote(text []byte) string {
 	return clean
 }
 
+// Hiding returns what takes secrets out of a text from outside, before it is quoted or kept: where they stand, it writes an
+// ellipsis. Empty secrets are none.
+func Hiding(secrets ...string) *strings.Replacer {
+	byLength := slices.Clone(secrets)
+	// A secret that is part of another would leave the other's rest.
+	slices.SortFunc(byLength, func(a, b string) int { return len(b) - len(a) })
+	var pairs []string
+	for _, secret := range byLength {
+		if secret != "" {
+			pairs = append(pairs, secret, "…")
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
 // Result is the body as the result of a handling, of at most 4,000 bytes; nil where it is empty or no text.
 func (a Answer) Result() []byte {
-	text := strings.TrimSpace(start(string(a.Body), maxResultBytes))
+	text := strings.TrimSpace(start(a.hide(string(a.Body)), maxResultBytes))
 	if text == "" || !utf8.ValidString(text) || strings.ContainsFunc(text, isUnprintable) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -141,4 +142,17 @@ func FuzzAnswer(f *testing.F) {
 			t.Errorf("body %q: got the result %q", body, result)
 		}
 	})
+}
+
+func TestHiding(t *testing.T) {
+	t.Parallel()
+	hiding := remote.Hiding("token", "", "token-of-more", "/T0")
+	const text = "Bearer token-of-more, token, /T0/x"
+	if got, want := hiding.Replace(text), "Bearer …, …, …/x"; got != want {
+		t.Errorf("Hiding: got %q, want %q", got, want)
+	}
+	answer := remote.Answer{Status: 302, Location: "http://a.example/T0/x", Body: []byte(text), Hiding: hiding}
+	if got := fmt.Sprint(answer.Err(time.Now()), answer.Quote(), string(answer.Result())); strings.Contains(got, "token") || strings.Contains(got, "T0") {
+		t.Errorf("an answer repeats our secrets: %s", got)
+	}
 }

@@ -25,7 +25,7 @@ const DefaultContentType = "application/json"
 // Options says where the events go. Zero values are the defaults.
 type Options struct {
 	// URL is where the events are posted to, http or https, without user and password. Required. It is taken for a secret beyond
-	// its host: chat systems put their tokens there.
+	// its host, since chat systems put their tokens there: parts of 8 bytes or more are taken out of what an answer says.
 	URL string
 	// Source is the ce-source of events that bring none of their own; "" is remote.DefaultSource.
 	Source string

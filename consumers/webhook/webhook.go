@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/consumers"
@@ -23,6 +24,7 @@ type Handler struct {
 	keys    [][]byte
 	body    *template // nil: the event's data
 	expect  string
+	hiding  *strings.Replacer // of what an answer repeats
 	client  *http.Transport
 	closing context.Context
 	close   context.CancelFunc
@@ -48,7 +50,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		url: parsed, place: parsed.Scheme + "://" + parsed.Host, header: fixedHeaders(o), source: o.Source,
-		keys: keys, body: body, expect: o.Expect, now: time.Now,
+		keys: keys, body: body, expect: o.Expect, hiding: hiding(parsed, o.Token), now: time.Now,
 	}
 	h.closing, h.close = context.WithCancel(context.Background())
 	h.client = newTransport(h.closing, tlsConfig, o.Concurrency)
@@ -92,7 +94,7 @@ func (h *Handler) verdict(answer remote.Answer) error {
 		return err
 	}
 	if !bytes.Contains(answer.Body, []byte(h.expect)) {
-		return fmt.Errorf("answered %d without %.80q: %s", answer.Status, h.expect, remote.Quote(answer.Body))
+		return fmt.Errorf("answered %d without %.80q: %s", answer.Status, h.expect, answer.Quote())
 	}
 	return nil
 }
@@ -107,6 +109,7 @@ func (h *Handler) exchange(request *http.Request) (remote.Answer, error) {
 	if err != nil {
 		return remote.Answer{}, explain(request.Context(), err)
 	}
+	answer.Hiding = h.hiding
 	return answer, nil
 }
 

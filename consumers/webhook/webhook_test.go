@@ -144,19 +144,20 @@ func TestExpect(t *testing.T) {
 		if r.URL.Path == "/410" {
 			w.WriteHeader(http.StatusGone)
 		}
-		_, _ = io.WriteString(w, r.URL.Query().Get("say"))
+		_, _ = io.WriteString(w, r.Header.Get("X-Say"))
 	})
-	tests := []struct{ path, expect, verdict, text string }{
-		{`/?say={"errcode":0,"errmsg":"ok"}`, `"errcode":0`, "success", ""},
-		{`/?say={"errcode":130101,"errmsg":"send+too+fast"}`, `"errcode":0,`, "retry", `answered 200 without "\"errcode\":0,": {"errcode":130101,"errmsg":"send too fast"}`},
-		{"/", "ok", "retry", `answered 200 without "ok": `},
-		{"/", "", "success", ""},
-		{"/410?say=ok", "ok", "permanent", "answered 410 Gone: ok"},
+	tests := []struct{ path, say, expect, verdict, text string }{
+		{"/", `{"errcode":0,"errmsg":"ok"}`, `"errcode":0`, "success", ""},
+		{"/", `{"errcode":130101,"errmsg":"send too fast"}`, `"errcode":0,`, "retry", `answered 200 without "\"errcode\":0,": {"errcode":130101,"errmsg":"send too fast"}`},
+		{"/", "", "ok", "retry", `answered 200 without "ok": `},
+		{"/", "", "", "success", ""},
+		{"/410", "ok", "ok", "permanent", "answered 410 Gone: ok"},
 	}
 	for _, test := range tests {
-		err := posts(t, webhook.Options{URL: server.URL + test.path, Expect: test.expect}).Handle(t.Context(), delivery())
+		options := webhook.Options{URL: server.URL + test.path, Headers: map[string]string{"X-Say": test.say}, Expect: test.expect}
+		err := posts(t, options).Handle(t.Context(), delivery())
 		if got := remotetest.Verdict(err); got != test.verdict || err != nil && !strings.HasSuffix(err.Error(), test.text) {
-			t.Errorf("%s, expecting %q: got %s: %v, want %s: %s", test.path, test.expect, got, err, test.verdict, test.text)
+			t.Errorf("%s saying %s, expecting %q: got %s: %v, want %s: %s", test.path, test.say, test.expect, got, err, test.verdict, test.text)
 		}
 	}
 }
