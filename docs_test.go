@@ -29,7 +29,7 @@ func pages(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(below, english, chinese, "CHANGELOG.md", "CONTRIBUTING.md", "k8s/README.md")
+	return append(below, english, chinese, "CHANGELOG.md", "CONTRIBUTING.md", "k8s/README.md", "examples/shop/README.md")
 }
 
 func read(t *testing.T, path string) string {
@@ -121,12 +121,13 @@ func TestReadmesAreInStep(t *testing.T) {
 
 func TestDocumentedHandlersFilesAreRead(t *testing.T) {
 	t.Parallel()
-	for _, page := range []string{english, "docs/handlers-file.md"} {
-		files := blocks(read(t, page), "yaml")
-		if len(files) == 0 {
+	for _, page := range []string{english, "docs/handlers-file.md", "docs/kinds.md", "docs/php.md", "docs/printers.md"} {
+		if len(blocks(read(t, page), "yaml")) == 0 {
 			t.Errorf("%s shows no handlers file", page)
 		}
-		for _, file := range files {
+	}
+	for _, page := range pages(t) {
+		for _, file := range blocks(read(t, page), "yaml") {
 			if _, err := catalog.Parse(page, []byte(file), catalog.Defaults{}); err != nil {
 				t.Errorf("a handlers file in %s: %v\n%s", page, err, file)
 			}
@@ -227,7 +228,7 @@ func TestOperationsPageKnowsEveryLogLine(t *testing.T) {
 	t.Parallel()
 	page := read(t, "docs/operations.md")
 	table := page[strings.Index(page, "\n## The log\n"):strings.Index(page, "\n## The metrics\n")]
-	code := sources(t, "consumers", "internal/admin", "internal/command")
+	code := sources(t, "consumers", "consumers/command", "consumers/notify", "internal/admin", "internal/command")
 	for _, line := range find(`(?i)log(?:ger)?\.(?:Warn|Error)\("(.*?)(?::? run its.*| for trying.*|: |"|\\)`, code) {
 		if !strings.HasPrefix(line, "MILLRACE_") && !strings.Contains(table, line) {
 			t.Errorf("docs/operations.md does not explain the log line %q", line)
