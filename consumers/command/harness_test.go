@@ -75,12 +75,14 @@ func wantGone(t testing.TB, process string) {
 	}
 }
 
-// kill kills a process as the kernel does that has no memory left.
-func kill(t testing.TB, process string) {
+// kill kills a process as the kernel does that has no memory left, and tells whether it was still there.
+func kill(t testing.TB, process string) (isKilled bool) {
 	t.Helper()
-	if err := syscall.Kill(number(t, process), syscall.SIGKILL); err != nil {
+	err := syscall.Kill(number(t, process), syscall.SIGKILL)
+	if err != nil && !errors.Is(err, syscall.ESRCH) {
 		t.Fatalf("kill %s: %v", process, err)
 	}
+	return err == nil
 }
 
 func number(t testing.TB, text string) int {

@@ -126,8 +126,8 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 				load.publish(published+1, published+batch)
 				published += batch
 			}
-			if victims := proven(children(t, "journal.php"), journal); len(victims) > 0 {
-				kill(t, victims[rand.IntN(len(victims))])
+			victims := proven(children(t, "journal.php"), journal)
+			if len(victims) > 0 && kill(t, victims[rand.IntN(len(victims))]) {
 				killed++
 			}
 			time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
