@@ -22,7 +22,7 @@ const maxAttached = 18 << 20
 func (h *handler) addAttachments(message *gomail.Msg, view *View) error {
 	left := int64(maxAttached)
 	for _, template := range h.attach {
-		text, err := render(template, view)
+		text, err := textOf(template, view)
 		if err != nil {
 			return consumers.Permanent(fmt.Errorf("the mail's attachment: %w", err))
 		}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
+
+	"github.com/millrace/millrace/consumers/render"
 )
 
 // Fault is one thing that is wrong with the options.
@@ -104,15 +106,15 @@ func (m *maker) bodies() []body {
 	return bodies
 }
 
-func (m *maker) templates(field string, sources []string) []executor {
-	made := make([]executor, 0, len(sources))
+func (m *maker) templates(field string, sources []string) []render.Template {
+	made := make([]render.Template, 0, len(sources))
 	for _, source := range sources {
 		made = append(made, m.template(parseText, field, source))
 	}
 	return made
 }
 
-func (m *maker) template(parse func(name, source string) (executor, error), field, source string) executor {
+func (m *maker) template(parse func(name, source string) (render.Template, error), field, source string) render.Template {
 	m.fault(field, checkTemplate(parse, field, source))
 	template, _ := parse(field, source) // a fault says it where it fails
 	return template

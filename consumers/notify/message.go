@@ -59,7 +59,7 @@ func (h *handler) compose(delivery *consumers.Delivery, id string) (envelope, er
 	if err != nil {
 		return envelope{}, consumers.Permanent(err)
 	}
-	subject, err := render(h.subject, view)
+	subject, err := textOf(h.subject, view)
 	if err == nil && oneLine(subject) == "" {
 		err = errors.New("it is empty")
 	}
@@ -117,7 +117,7 @@ func (h *handler) recipients(view *View) ([]*mail.Address, error) {
 	}
 	addresses := make([]*mail.Address, 0, len(h.to))
 	for _, template := range h.to {
-		text, err := render(template, view)
+		text, err := textOf(template, view)
 		if err != nil {
 			return nil, fmt.Errorf("the mail's to: %w", err)
 		}
@@ -151,7 +151,7 @@ func (h *handler) customer(view *View) ([]*mail.Address, error) {
 // addBodies renders the text, the HTML or both, the text first: who shows mails shows the last that it can.
 func (h *handler) addBodies(message *gomail.Msg, view *View) error {
 	for _, body := range h.bodies {
-		content, err := render(body.template, view)
+		content, err := textOf(body.template, view)
 		if err != nil {
 			return fmt.Errorf("the mail's %s: %w", body.name, err)
 		}

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/millrace/millrace/consumers"
+	"github.com/millrace/millrace/consumers/render"
 	"github.com/millrace/millrace/stream"
 )
 
@@ -72,10 +73,10 @@ type handler struct {
 	markers   *markers
 	logger    *zap.Logger
 	from      *mail.Address
-	to        []executor
-	subject   executor
+	to        []render.Template
+	subject   render.Template
 	bodies    []body
-	attach    []executor
+	attach    []render.Template
 	attachDir string
 }
 
@@ -83,7 +84,7 @@ type handler struct {
 type body struct {
 	name        string
 	contentType gomail.ContentType
-	template    executor
+	template    render.Template
 }
 
 // New returns a handler that sends a mail for each event and leaves its Message-ID as the delivery's result. It is an

@@ -413,6 +413,10 @@ func TestEventsThatMakeNoMail(t *testing.T) {
 			set(func(o *notify.Options) { o.HTML = "<p>{{.Data.parcel}}</p>" }), `{"email":"a@example.com"}`,
 			`the mail's html: line 1: {{.Data.parcel}}: the event has no "parcel"`,
 		},
+		"a text in place of a list": {
+			set(func(o *notify.Options) { o.Text = "{{range .Data.l}}{{end}}" }), `{"email":"a@example.com","l":"hidden>: hidden"}`,
+			"the mail's text: line 1: {{.Data.l}}: what it ranges over is no list",
+		},
 		"a text that is far too large": {
 			set(func(o *notify.Options) { o.Text = "{{range .Data.l}}{{range $.Data.l}}{{$.Data.l}}{{end}}{{end}}" }),
 			`{"email":"a@example.com","l":[` + strings.Repeat("1,", 1000) + `1]}`, "the mail's text: it became larger than 5 MiB",

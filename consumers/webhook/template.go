@@ -10,7 +10,11 @@ import (
 	texttemplate "text/template"
 
 	"github.com/millrace/millrace/consumers"
+	"github.com/millrace/millrace/consumers/render"
 )
+
+// maxMade is how large a body may become that a template makes, in MiB.
+const maxMade = 16
 
 // template makes bodies of events.
 type template struct {
@@ -30,7 +34,7 @@ func parseTemplate(text string) (*texttemplate.Template, error) {
 	functions := texttemplate.FuncMap{"json": encode}
 	parsed, err := texttemplate.New("body").Option("missingkey=error").Funcs(functions).Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf(`expected a template such as {"text": {{json .Data.order_id}}}: %w`, err)
+		return nil, fmt.Errorf(`expected a template such as {"text": {{json .Data.order_id}}}: %w`, render.Explain(err))
 	}
 	if err := checkNames(parsed.Tree); err != nil {
 		return nil, err
@@ -52,17 +56,17 @@ func newTemplate(text, contentType string) (*template, error) {
 	return &template{parsed: parsed, contentType: contentType, isJSON: isJSON}, nil
 }
 
-// render makes the body for a delivery. It fails where the template uses what the event has not, and where what should be JSON
-// is none.
+// render makes the body for a delivery. It fails where the template uses what the event has not, where the body becomes larger
+// than maxMade, and where what should be JSON is none.
 func (t *template) render(delivery *consumers.Delivery) ([]byte, error) {
-	var made bytes.Buffer
-	if err := t.parsed.Execute(&made, View(delivery)); err != nil {
+	made, err := render.Text(t.parsed, View(delivery), maxMade)
+	if err != nil {
 		return nil, err
 	}
-	if t.isJSON && !json.Valid(made.Bytes()) {
+	if t.isJSON && !json.Valid(made) {
 		return nil, errors.New("the template makes no JSON of this event: write texts as {{json .Data.name}}, without quotation marks")
 	}
-	return made.Bytes(), nil
+	return made, nil
 }
 
 // View is what a template sees of a delivery: Event (its name), EventID, Time (UTC), AggregateID, Headers (the entry's other

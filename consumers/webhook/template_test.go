@@ -47,8 +47,8 @@ func TestTemplateThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	server := endpoint(t, func(http.ResponseWriter, *http.Request) { t.Error("an event was sent that has no body") })
 	tests := []struct{ body, data, want string }{
-		{`{{json .Data.total}}`, `{"order_id":1}`, `map has no entry for key "total"`},
-		{`{{json .Headers.gift}}`, `{}`, `map has no entry for key "gift"`},
+		{`{{json .Data.total}}`, `{"order_id":1}`, `{{.Data.total}}: the event has no "total"`},
+		{`{{json .Headers.gift}}`, `{}`, `{{.Headers.gift}}: the event has no "gift"`},
 		{`{{json .Data.total}}`, `no JSON`, `can't evaluate field total`},
 		{`{{json .Data.total}}`, `[1]`, `can't evaluate field total`},
 		{`{"text": "{{.Data.name}}"}`, `{"name":"a\"b"}`, `makes no JSON of this event`},
@@ -100,5 +100,36 @@ func TestViewOfOddData(t *testing.T) {
 		if got := webhook.View(event)["Data"]; got != data {
 			t.Errorf("View of the data %.20q holds %.20q, want it as it is", data, got)
 		}
+	}
+}
+
+// TestTemplateErrorsRepeatNoPayload has templates that fail at a value which they were not made for.
+func TestTemplateErrorsRepeatNoPayload(t *testing.T) {
+	t.Parallel()
+	server := endpoint(t, func(http.ResponseWriter, *http.Request) { t.Error("an event was sent that has no body") })
+	for _, body := range []string{
+		"{{range .Data.name}}{{.}}{{end}}", "{{if eq .Data.list .Data.list}}{{end}}", "{{if eq .Data.name .Data.list}}{{end}}",
+		"{{.Data.name.first}}", "{{index .Data.name .Data.name}}", "{{slice .Data.list 5}}", "{{lt .Data.list .Data.name}}", "{{.Data.name}}",
+		"{{range $i, $x := .Data.name}}{{end}}", "{{call .Data.name}}",
+	} {
+		event := delivery()
+		event.Data = []byte(`{"name":"hidden>: hidden","list":["hidden"]}`)
+		err := posts(t, webhook.Options{URL: server.URL, Body: body}).Handle(t.Context(), event)
+		if remotetest.Verdict(err) != "permanent" || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%s: got %v, want a permanent error without what the event holds", body, err)
+		}
+	}
+}
+
+// TestTemplateWithoutEnd has a template that makes terabytes of an event of some kilobytes.
+func TestTemplateWithoutEnd(t *testing.T) {
+	t.Parallel()
+	server := endpoint(t, func(http.ResponseWriter, *http.Request) { t.Error("an event was sent that has no body") })
+	event := delivery()
+	event.Data = []byte("[" + strings.Repeat("1,", 4_000) + "1]")
+	options := webhook.Options{URL: server.URL, Body: "{{range .Data}}{{range $.Data}}{{json $.Data}}{{end}}{{end}}", ContentType: "text/plain"}
+	err := posts(t, options).Handle(t.Context(), event)
+	if remotetest.Verdict(err) != "permanent" || !strings.HasSuffix(err.Error(), "larger than 16 MiB") {
+		t.Errorf("got %v, want a permanent error about the size", err)
 	}
 }
