@@ -466,7 +466,7 @@ func TestAttachments(t *testing.T) {
 	if err == nil || isPermanent(err) || !strings.Contains(err.Error(), "is not there (yet)") {
 		t.Errorf("before it was printed: got %v, want another try", err)
 	}
-	name := paper.FileName("workorder", "12345", "print_work_order", "NEW_ORDER_RECEIVED", "1")
+	name := paper.FileName("workorder", "12345", paper.PDF, "print_work_order", "NEW_ORDER_RECEIVED", "1")
 	if err := os.WriteFile(filepath.Join(directory, name), []byte("%PDF-1.4"), 0o600); err != nil {
 		t.Fatal(err)
 	}
