@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/mail"
+	"sync"
 	"time"
 
 	"github.com/millrace/millrace/consumers"
@@ -28,7 +29,10 @@ type View struct {
 	// Headers holds the entry's other fields.
 	Headers map[string]string
 
-	data []byte
+	// Each is made of the event's data when it is asked for first: a template may ask in a loop.
+	data     func() (any, error)
+	order    func() (order.Order, error)
+	shipment func() (order.Shipment, error)
 }
 
 // newView shows a delivery.
@@ -40,13 +44,17 @@ func newView(delivery *consumers.Delivery) *View {
 		AggregateID: delivery.AggregateID,
 		Group:       delivery.Group,
 		Headers:     delivery.Headers,
-		data:        delivery.Data,
+		data:        sync.OnceValues(func() (any, error) { return decode(delivery.Data) }),
+		order:       sync.OnceValues(func() (order.Order, error) { return order.DecodePartial(delivery.Data) }),
+		shipment:    sync.OnceValues(func() (order.Shipment, error) { return order.DecodeShipment(delivery.Data) }),
 	}
 }
 
 // Data is the event's data, as JSON says it; numbers stay as they are written.
-func (v *View) Data() (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(v.data))
+func (v *View) Data() (any, error) { return v.data() }
+
+func decode(text []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var data any
 	if err := decoder.Decode(&data); err != nil {
@@ -59,10 +67,10 @@ func (v *View) Data() (any, error) {
 }
 
 // Order is the data as an order; what an event does not say of it is empty.
-func (v *View) Order() (order.Order, error) { return order.DecodePartial(v.data) }
+func (v *View) Order() (order.Order, error) { return v.order() }
 
 // Shipment is what the data says of an order on its way.
-func (v *View) Shipment() (order.Shipment, error) { return order.DecodeShipment(v.data) }
+func (v *View) Shipment() (order.Shipment, error) { return v.shipment() }
 
 // Printed is the name of the file that a handler which prints, of this kind and name, makes of this same event.
 func (v *View) Printed(kind, handler string) (string, error) {
