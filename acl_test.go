@@ -38,13 +38,17 @@ func documentedUsers(t *testing.T) map[string]aclUser {
 	users := map[string]aclUser{}
 	line := regexp.MustCompile(`(?m)^ACL SETUSER (\S+) reset on >PASSWORD (.+)$`)
 	for _, match := range line.FindAllStringSubmatch(read(t, "docs/operations.md"), -1) {
-		user := aclUser{name: match[1]}
-		for part := range strings.SplitSeq(match[2], "(") {
-			user.rules = append(user.rules, strings.Fields(strings.ReplaceAll(part, ")", "")))
-		}
-		users[user.name] = user
+		users[match[1]] = newACLUser(match[1], match[2])
 	}
 	return users
+}
+
+func newACLUser(name, rules string) aclUser {
+	user := aclUser{name: name}
+	for part := range strings.SplitSeq(rules, "(") {
+		user.rules = append(user.rules, strings.Fields(strings.ReplaceAll(part, ")", "")))
+	}
+	return user
 }
 
 // words are the rules as ACL SETUSER takes them.
@@ -204,6 +208,12 @@ var numbers = regexp.MustCompile(`\d+`)
 // refused of what ran.
 func (g guarded) wantLeast(user aclUser, ran [][]string) {
 	g.Helper()
+	g.wantLeastBeside(nil, user, ran)
+}
+
+// wantLeastBeside does so for the rules that user has beside others.
+func (g guarded) wantLeastBeside(others []string, user aclUser, ran [][]string) {
+	g.Helper()
 	if refused := strings.TrimSpace(g.redis.CLI("ACL", "LOG")); refused != "" {
 		g.Errorf("as %s, ACL LOG has\n%s\nwant nothing", user.name, refused)
 	}
@@ -218,7 +228,7 @@ func (g guarded) wantLeast(user aclUser, ran [][]string) {
 	for part := range user.rules {
 		for at, rule := range user.rules[part] {
 			rules++
-			g.set("without", user.without(part, at))
+			g.set("without", slices.Concat(others, user.without(part, at)))
 			if !slices.ContainsFunc(ran, func(words []string) bool { return g.refuses(admin, "without", words) }) {
 				g.Errorf("%s: nothing that ran needs %s, part %d", user.name, rule, part)
 			}
@@ -369,6 +379,47 @@ func TestServiceWithLeastRights(t *testing.T) {
 	g.wantLeast(user, recording.stop(g))
 	g.wantRefused(user.name, "XGROUP DESTROY event_stream slow", "XDEL {event_stream}:dead:slow 1-1", "DEL {event_stream}:groups",
 		"DEL {event_stream}:published:E:1", "GET {event_stream}:published:E:1")
+}
+
+func TestNotifyAndTrackingWithLeastRights(t *testing.T) {
+	g := newGuarded(t)
+	user := g.users["millrace"]
+	lines := find(`(?m)^ +ACL SETUSER millrace (.+)$`, read(t, "docs/operations.md"))
+	if len(lines) != 2 {
+		t.Fatalf("docs/operations.md adds %d lines to the user millrace, want one for notify and one for tracking", len(lines))
+	}
+	others := map[string][]string{
+		"notify":   slices.Concat(user.words(), newACLUser(user.name, lines[1]).words()),
+		"tracking": slices.Concat(user.words(), newACLUser(user.name, lines[0]).words()),
+	}
+	g.set(user.name, slices.Concat(others["tracking"], newACLUser(user.name, lines[1]).words()))
+	g.write("handlers.yaml", `handlers:
+  mail:
+    events: [ORDER_PACKED]
+    run: notify
+    with: {smtp: "smtp://127.0.0.1:1", from: shop@example.com, to: "{{.Data.email}}"}
+  track: {events: [ORDER_PACKED, ORDER_SHIPPED], run: tracking}
+`)
+	g.as(user.name)
+	recording := g.record()
+	service := g.run()
+	g.until("it is ready", func() bool { status, _ := service.get("/readyz"); return status == 200 })
+	g.redis.CLI("SET", "{mail}:sent:mail:ORDER_PACKED:held", "sending by another", "PX", "60000")
+	g.redis.CLI("XADD", "event_stream", "*", "event", "ORDER_SHIPPED", "data", `{"order_id":1}`)
+	g.counted(service, "track", "acked", 1)
+	for _, id := range []string{"held", "free"} {
+		g.redis.CLI("XADD", "event_stream", "*", "event", "ORDER_PACKED", "event_id", id, "data",
+			`{"order_id":1,"email":"kim@example.com","carrier":"DHL"}`)
+	}
+	g.counted(service, "track", "acked", 3)
+	g.until("no server takes the mail, and one is waited for", func() bool {
+		log := service.logged()
+		return strings.Contains(log, "mail through 127.0.0.1:1") && strings.Contains(log, "another delivery of this event was being mailed")
+	})
+	service.terminate(g.shop)
+	ran := recording.stop(g)
+	g.wantLeastBeside(others["notify"], newACLUser("millrace", lines[0]), ran)
+	g.wantLeastBeside(others["tracking"], newACLUser("millrace", lines[1]), ran)
 }
 
 // leaveSuspect sweeps the group `slow` while something is in hand, and finds an entry that must be started alone.
