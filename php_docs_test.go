@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"net"
 	"os"
 	"os/exec"
@@ -66,12 +67,12 @@ func TestReadmeForPHP(t *testing.T) {
 	}
 }
 
-// tryByHand runs the README's try of the handler, and compares what it prints.
+// tryByHand runs the page's try of the handler, and compares what it prints.
 func (s *shop) tryByHand(page string) {
 	s.Helper()
 	try := regexp.MustCompile(`(?m)^\$ (echo .* \| php handlers/points\.php)\n(.*)\n`).FindStringSubmatch(page)
 	if try == nil {
-		s.Fatal("the README does not show how a handler is tried")
+		s.Fatal("the page does not show how a handler is tried")
 	}
 	if got := strings.TrimSpace(s.shell(try[1])); got != try[2] {
 		s.Errorf("%s printed %s, want %s", try[1], got, try[2])
@@ -88,4 +89,102 @@ func (s *shop) shell(line string) string {
 		s.Fatalf("%s: %v\n%s", line, err, output)
 	}
 	return string(output)
+}
+
+const phpPage = "docs/php.md"
+
+// TestPageForPHP does what docs/php.md says of a handler, as it stands there, and what is not in the README: an event of which
+// the handler says that it can never succeed.
+func TestPageForPHP(t *testing.T) {
+	requirePHP(t)
+	s := newShop(t)
+	page := read(t, phpPage)
+	if err := os.Mkdir(filepath.Join(s.dir, "handlers"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.write("handlers/millrace.php", read(t, "examples/php/millrace.php"))
+	s.write("handlers/points.php", blockWith(t, page, "php", "millrace(function"))
+	s.write("handlers.yaml", blockWith(t, page, "yaml", "run: command"))
+	_, port, _ := net.SplitHostPort(s.redis.Addr())
+	s.write("add.php", strings.Replace(blockWith(t, page, "php", "xAdd("), "6379", port, 1))
+	s.tryByHand(page)
+	if output, exit := s.millrace("check"); exit != 0 {
+		t.Fatalf("millrace check: exit code %d\n%s", exit, output)
+	}
+
+	service := s.run()
+	id := strings.TrimSpace(s.shell("php add.php"))
+	s.until("the handler is done", func() bool { return s.states(id)["loyalty_points"] == "acked" })
+	output, _ := s.millrace("event", id)
+	_, got, _ := strings.Cut(output, "\n\n")
+	if _, want, _ := strings.Cut(blockWith(t, page, "console", "./millrace event"), "\n\n"); got != want {
+		t.Errorf("millrace event %s: got\n%s\nwant what %s shows:\n%s", id, got, phpPage, want)
+	}
+	nobody := strings.TrimSpace(s.redis.CLI("XADD", "event_stream", "*", "event", "NEW_ORDER_RECEIVED", "data", `{"items":[]}`))
+	s.until("what names no customer is a dead letter", func() bool { return s.states(nobody)["loyalty_points"] == "dead" })
+	if letter, _ := s.millrace("dead", "show", "loyalty_points", nobody); !strings.Contains(letter, "the order names no customer in points.php:") {
+		t.Errorf("the dead letter does not show the exception with its place:\n%s", letter)
+	}
+	service.terminate(s)
+}
+
+// TestReceiverInPHP runs the endpoint of docs/php.md under PHP's own web server, with its handler.
+func TestReceiverInPHP(t *testing.T) {
+	requirePHP(t)
+	s := newShop(t)
+	page := read(t, phpPage)
+	const secret = "POINTS_SECRET=whsec_bWlsbHJhY2UgdGVzdHMgaXRzIHBhZ2VzIHdpdGggdGhpcw=="
+	s.env = append(s.env, secret)
+	s.write("receiver.php", blockWith(t, page, "php", "function verified"))
+	file := blockWith(t, page, "yaml", "run: webhook")
+	s.write("handlers.yaml", strings.Replace(file, "127.0.0.1:9000", s.servePHP("receiver.php"), 1))
+	service := s.run()
+	add := func(data string) string {
+		return strings.TrimSpace(s.redis.CLI("XADD", "event_stream", "*", "event", "NEW_ORDER_RECEIVED", "data", data))
+	}
+	ends := func(id, state string) {
+		t.Helper()
+		s.until(id+" is "+state, func() bool { return s.states(id)["points_on_the_web"] == state })
+	}
+	good, incomplete := add(`{"customer_id":7,"items":[{"quantity":2},{"quantity":3}]}`), add(`{"items":[]}`)
+	ends(good, "acked")
+	if told, _ := s.millrace("event", good); !strings.Contains(told, "result: 5 points for customer 7") {
+		t.Errorf("millrace event %s: got\n%s\nwant the receiver's answer", good, told)
+	}
+	ends(incomplete, "dead")
+	service.terminate(s)
+
+	forger := s.run(strings.Replace(secret, "bWls", "bWlz", 1))
+	ends(add(`{"customer_id":7}`), "dead")
+	forger.terminate(s)
+}
+
+// servePHP runs PHP's own web server with a script until the test ends, and returns its address.
+func (s *shop) servePHP(script string) string {
+	s.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(s.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		s.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	server := exec.CommandContext(ctx, "php", "-S", address, script)
+	server.Dir, server.Env = s.dir, append(os.Environ(), s.env...)
+	if err := server.Start(); err != nil {
+		stop()
+		s.Fatal(err)
+	}
+	s.Cleanup(func() {
+		stop()
+		_ = server.Wait() // it was killed
+	})
+	s.until("PHP's web server listens", func() bool {
+		connection, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			_ = connection.Close()
+		}
+		return err == nil
+	})
+	return address
 }
