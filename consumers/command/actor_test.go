@@ -99,7 +99,7 @@ func play(do string) {
 		note("hangs")
 		time.Sleep(time.Hour)
 	case "long":
-		fmt.Println(strings.Repeat("x", 1<<20))
+		fmt.Println(strings.Repeat("x", 1<<20+64<<10))
 	case "half":
 		fmt.Print(`{"ok":tr`)
 		os.Exit(0)

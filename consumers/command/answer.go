@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// maxAnswerBytes is the longest line that a program may answer with.
-	maxAnswerBytes = 64 << 10
+	// maxAnswerBytes is the longest line that a program may answer with. One that is longer is taken for none, and what has been
+	// done is done again: so it is far more than what is kept of an answer.
+	maxAnswerBytes = 1 << 20
 	// maxResultBytes is how much of a result is kept.
 	maxResultBytes = 1 << 10
 )

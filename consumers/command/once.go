@@ -9,6 +9,9 @@ import (
 	"github.com/millrace/millrace/stream"
 )
 
+// keptOutputBytes is how much of the end of a program's output is kept, to look for its answer.
+const keptOutputBytes = 64 << 10
+
 // exitPermanent is the exit code of a program that says that trying again cannot mend it: EX_DATAERR of sysexits(3).
 const exitPermanent = 65
 
@@ -29,7 +32,7 @@ func (o once) handle(ctx context.Context, delivery *consumers.Delivery) error {
 	if err != nil {
 		return err
 	}
-	run := run{name: o.program.name(), output: &tail{most: maxAnswerBytes}, complaints: &tail{most: maxComplaintBytes}}
+	run := run{name: o.program.name(), output: &tail{most: keptOutputBytes}, complaints: &tail{most: maxComplaintBytes}}
 	command := o.program.command(variables...)
 	command.Stdin, command.Stdout, command.Stderr = bytes.NewReader(request), run.output, run.complaints
 	if run.process, err = start(command, nil); err != nil {

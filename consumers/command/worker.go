@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
+
+// usualAnswerBytes is room for a line such as programs usually answer with; a longer one is gathered elsewhere.
+const usualAnswerBytes = 16 << 10
 
 // exitPatience is how long a process has to end by itself when its standard input has ended.
 const exitPatience = time.Second
@@ -59,7 +63,7 @@ func (w *worker) pipes() (stdin, stdout *os.File, err error) {
 		closeAll(stdin, stdout, w.requests, w.answers)
 		return nil, nil, fmt.Errorf("make a pipe: %w", err)
 	}
-	w.reader = bufio.NewReaderSize(w.answers, maxAnswerBytes)
+	w.reader = bufio.NewReaderSize(w.answers, usualAnswerBytes)
 	return stdin, stdout, nil
 }
 
@@ -123,14 +127,23 @@ func (w *worker) exchange(request []byte) ([]byte, error) {
 	if _, err := w.requests.Write(request); err != nil {
 		return nil, err
 	}
-	return w.reader.ReadSlice('\n')
+	line, err := w.reader.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	whole := slices.Clone(line)
+	for errors.Is(err, bufio.ErrBufferFull) && len(whole) < maxAnswerBytes {
+		line, err = w.reader.ReadSlice('\n')
+		whole = append(whole, line...)
+	}
+	return whole, err
 }
 
 // explain says why there is no answer. It waits for the process where that has ended.
 func (w *worker) explain(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):
-		return fmt.Errorf("%s answered with a line of more than %d KiB%s", w.name, maxAnswerBytes>>10, w.complaint())
+		return fmt.Errorf("%s answered with a line of more than %d MiB%s", w.name, maxAnswerBytes>>20, w.complaint())
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s gave no answer in time and was ended%s", w.name, w.complaint())
 	}
