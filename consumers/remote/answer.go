@@ -49,7 +49,7 @@ func (a Answer) Err(now time.Time) error {
 	case !worthRetrying(a.Status):
 		return consumers.Permanent(err)
 	case a.RetryAfter != "":
-		if delay := retryAfter(a.RetryAfter, now); delay > 0 {
+		if delay := RetryAfter(a.RetryAfter, now); delay > 0 {
 			return consumers.RetryAfter(delay, err)
 		}
 	}
@@ -64,9 +64,10 @@ func worthRetrying(status int) bool {
 	return status >= 500 && status <= 599
 }
 
-// retryAfter reads the header Retry-After (RFC 9110, section 10.2.3). What cannot be read, a time that has passed and no time at
-// all are zero, which leaves it to the backoff: trying at once, again and again, would use up every delivery in a moment.
-func retryAfter(text string, now time.Time) time.Duration {
+// RetryAfter reads the header Retry-After (RFC 9110, section 10.2.3), and cuts it to consumers.MaxRetryAfter. What cannot be read,
+// a time that has passed and no time at all are zero, which leaves it to the caller: trying at once, again and again, would use up
+// every delivery in a moment.
+func RetryAfter(text string, now time.Time) time.Duration {
 	text = strings.TrimSpace(text)
 	if text != "" && strings.Trim(text, "0123456789") == "" {
 		seconds, err := strconv.ParseInt(text, 10, 64)

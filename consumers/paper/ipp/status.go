@@ -1,12 +1,13 @@
 package ipp
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/millrace/millrace/consumers"
+	"github.com/millrace/millrace/consumers/remote"
 )
 
 // The statuses that are told apart here (RFC 8011, appendix B).
@@ -18,7 +19,7 @@ const (
 	statusBusy       = 0x0507
 )
 
-// busyWait is how long a printer is left alone that says it is busy and not for how long.
+// busyWait is how long a printer is left alone that says it is busy, and not for how long.
 const busyWait = 30 * time.Second
 
 // statusWords says each status that a reader can do something about: what it is called, what that means, and whether the
@@ -89,16 +90,8 @@ func judgeHTTP(response *http.Response) error {
 	case http.StatusRequestEntityTooLarge:
 		return consumers.Permanent(fmt.Errorf("%w: the document is too large for it", err))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return consumers.RetryAfter(retryAfter(response.Header), err)
+		wait := remote.RetryAfter(response.Header.Get("Retry-After"), time.Now())
+		return consumers.RetryAfter(cmp.Or(wait, busyWait), err)
 	}
 	return err
-}
-
-// retryAfter is how long a server asks to be left alone, where it says so in seconds (RFC 9110, section 10.2.3).
-func retryAfter(header http.Header) time.Duration {
-	seconds, err := strconv.ParseUint(header.Get("Retry-After"), 10, 31)
-	if err != nil {
-		return busyWait
-	}
-	return time.Duration(seconds) * time.Second
 }
