@@ -15,6 +15,9 @@ import (
 	"github.com/millrace/millrace/consumers"
 )
 
+// maxPathBytes is how long the path of an attached file may be; file systems take 255 bytes for each part of one.
+const maxPathBytes = 1024
+
 // maxAttached is how large the files of one mail may be together: most servers take 25 MB as they are sent, a third more.
 const maxAttached = 18 << 20
 
@@ -43,8 +46,11 @@ func (h *handler) addAttachments(message *gomail.Msg, view *View) error {
 // readAttachment reads the file at path below directory, which no path leads out of. A file that is not there yet is worth
 // another try: what prints it may be slower than what mails it.
 func readAttachment(directory, path string, limit int64) ([]byte, error) {
-	if !filepath.IsLocal(path) {
-		return nil, consumers.Permanent(fmt.Errorf("the mail's attachment %q leads out of %s: expected a file in it", path, directory))
+	switch {
+	case len(path) > maxPathBytes:
+		return nil, consumers.Permanent(fmt.Errorf("the mail's attachment has a name of %d bytes: expected a file in %s", len(path), directory))
+	case !filepath.IsLocal(path):
+		return nil, consumers.Permanent(fmt.Errorf("the mail's attachment %.80q leads out of %s: expected a file in it", path, directory))
 	}
 	root, err := os.OpenRoot(directory)
 	if err != nil {

@@ -27,7 +27,7 @@ const (
 // plainAddress is an address as people have one: what would have to be quoted in the protocol is refused.
 var plainAddress = regexp.MustCompile(`^[^\s<>()\[\]\\,;:"@[:cntrl:]]+@[^\s<>()\[\]\\,;:"@[:cntrl:]]+$`)
 
-// parseAddress reads one address, with or without a name. The error never repeats it.
+// parseAddress reads one address, with or without a name, and makes one line of that. The error never repeats it.
 func parseAddress(text string) (*mail.Address, error) {
 	if strings.ContainsFunc(strings.TrimSpace(text), unicode.IsControl) {
 		return nil, errors.New("a line break or another control character stands in the address")
@@ -36,6 +36,7 @@ func parseAddress(text string) (*mail.Address, error) {
 	if err != nil || !plainAddress.MatchString(address.Address) || len(address.Address) > maxAddressBytes {
 		return nil, errors.New("expected one e-mail address, such as Ada <ada@example.com>")
 	}
+	address.Name = oneLine(address.Name) // which may have been encoded
 	return address, nil
 }
 

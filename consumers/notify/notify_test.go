@@ -451,12 +451,12 @@ func TestAttachments(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, permanent := range map[string]bool{
-		"../secret": true, "/etc/passwd": true, "folder": true, "link": false, "missing.pdf": false, "{{.Data.x}}": true,
+		"../secret": true, "/etc/passwd": true, "folder": true, "../" + strings.Repeat("x", 5000): true, strings.Repeat("x", 5000): true, "link": false, "missing.pdf": false, "{{.Data.x}}": true,
 	} {
 		s := newShop(t, address, func(o *notify.Options) { o.AttachDir, o.Attach = directory, []string{path} })
 		_, err := s.send("1", customerOrder)
-		if err == nil || isPermanent(err) != permanent {
-			t.Errorf("%s: got %v (permanent %v), want an error and %v", path, err, isPermanent(err), permanent)
+		if err == nil || isPermanent(err) != permanent || len(err.Error()) > 400 {
+			t.Errorf("%.100s: got %v (permanent %v), want a short error and %v", path, err, isPermanent(err), permanent)
 		}
 	}
 	s := newShop(t, address, func(o *notify.Options) {
@@ -610,5 +610,25 @@ func TestNamesStayOneLine(t *testing.T) {
 	read := parse(t, office.letters()[0].content)
 	if got, want := read.address(t, "To"), "Ada Bcc: evil@example.com|ada@example.com"; got != want || read.header.Get("Bcc") != "" {
 		t.Errorf("to: got %q, want %q and no other header", got, want)
+	}
+}
+
+// TestNamesOfTemplatesStayOneLine has a name whose line break is encoded, as RFC 2047 has it: a reader that decodes it, and
+// writes the header anew, would make two of it.
+func TestNamesOfTemplatesStayOneLine(t *testing.T) {
+	t.Parallel()
+	for name, to := range map[string]string{
+		"encoded":   "=?utf-8?q?Ada=0D=0ABcc=3A_evil=40example.com?= <ada@example.com>",
+		"formatted": `{{address .Data.name "ada@example.com"}}`,
+	} {
+		office := &postOffice{}
+		s := newShop(t, openPostOffice(t, office, nil), func(o *notify.Options) { o.To = []string{to} })
+		if _, err := s.send("1", `{"name":"Ada\r\nBcc: evil@example.com"}`); err != nil {
+			t.Fatal(err)
+		}
+		read := parse(t, office.letters()[0].content)
+		if got, want := read.address(t, "To"), "Ada Bcc: evil@example.com|ada@example.com"; got != want {
+			t.Errorf("%s: to: got %q, want %q", name, got, want)
+		}
 	}
 }
