@@ -7,14 +7,10 @@ import (
 	"fmt"
 	"net/textproto"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/millrace/millrace/consumers"
+	"github.com/millrace/millrace/consumers/remote"
 )
-
-// maxSaid is how much of a server's answer an error repeats, in characters.
-const maxSaid = 300
 
 // failure is where and why a mail could not be handed in.
 type failure struct {
@@ -79,26 +75,10 @@ func (s *server) explain(err error, mail envelope) error {
 
 // said is a server's answer as one line: short, without the recipients' addresses and without the password.
 func (s *server) said(text string, mail envelope) string {
-	text = strings.Join(strings.Fields(strings.Map(printable, text)), " ")
+	secrets := slices.Clone(mail.to)
 	if s.password != "" {
 		plain := base64.StdEncoding.EncodeToString([]byte("\x00" + s.user + "\x00" + s.password))
-		for _, secret := range []string{s.password, base64.StdEncoding.EncodeToString([]byte(s.password)), plain} {
-			text = strings.ReplaceAll(text, secret, "…")
-		}
+		secrets = append(secrets, s.password, base64.StdEncoding.EncodeToString([]byte(s.password)), plain)
 	}
-	for _, address := range mail.to {
-		text = strings.ReplaceAll(text, address, "…")
-	}
-	if runes := []rune(text); len(runes) > maxSaid {
-		text = string(runes[:maxSaid-1]) + "…"
-	}
-	return text
-}
-
-// printable makes a space of every character that could do something to a terminal.
-func printable(char rune) rune {
-	if !unicode.IsPrint(char) {
-		return ' '
-	}
-	return char
+	return remote.Quote([]byte(remote.Hiding(secrets...).Replace(text)))
 }

@@ -34,8 +34,8 @@ func TestWhatTheServerRefuses(t *testing.T) {
 		"sender for now":   {&postOffice{mail: func(string) error { return refusal(451, "later") }}, false, "the server refused the sender (MAIL FROM): 451 later"},
 		"sender":           {&postOffice{mail: func(string) error { return refusal(553, "not yours") }}, true, "the server refused the sender (MAIL FROM): 553 not yours"},
 		"nobody signed in": {&postOffice{user: "shop"}, false, "the server refused the sender (MAIL FROM): 530 5.7.0 Authentication required"},
-		"greylisted":       {&postOffice{rcpt: func(string) error { return refusal(450, echo) }}, false, "the server refused a recipient (RCPT TO): 450 <…>: [31m no"},
-		"recipient":        {&postOffice{rcpt: func(string) error { return refusal(550, echo) }}, true, "the server refused a recipient (RCPT TO): 550 <…>: [31m no"},
+		"greylisted":       {&postOffice{rcpt: func(string) error { return refusal(450, echo) }}, false, "the server refused a recipient (RCPT TO): 450 <…>: �[31m no"},
+		"recipient":        {&postOffice{rcpt: func(string) error { return refusal(550, echo) }}, true, "the server refused a recipient (RCPT TO): 550 <…>: �[31m no"},
 		"message for now":  {&postOffice{data: func([]byte) error { return refusal(452, "full") }}, false, "the server refused the message: 452 full"},
 		"message":          {&postOffice{data: func([]byte) error { return refusal(554, strings.Repeat("spam ", 100)) }}, true, "the server refused the message: 554 spam"},
 	}

@@ -101,6 +101,14 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(strings.Map(printable, text)), " ")
 }
 
+// printable makes a space of every character that could do something to a terminal.
+func printable(char rune) rune {
+	if !unicode.IsPrint(char) {
+		return ' '
+	}
+	return char
+}
+
 // encodeSubject is a subject as it stands in the header (RFC 2047), each encoded word in a line of its own. The first one
 // begins beside the header's name: some readers show the space of a line that is folded there.
 func encodeSubject(subject string) string {

@@ -7,4 +7,7 @@
 //
 // An answer of 2xx is success. 408, 409, 425, 429 and 5xx are worth another try, at the time that Retry-After names where it
 // names one; every other status is permanent, redirects among them. An answer that breaks off is none.
+//
+// What a server says, whichever protocol it speaks, is quoted in errors by Quote, and by Hiding without what it repeats of our
+// secrets.
 package remote
