@@ -3,7 +3,6 @@ package notify
 import (
 	"cmp"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +10,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/millrace/millrace/consumers/remote"
 )
 
 // What Options.TLS may say.
@@ -84,17 +85,18 @@ func (s *server) inClear() bool { return !s.encrypted && !s.startTLS && !s.isLoo
 
 // trust makes what is trusted: the machine's own certificate authorities, or those in file alone.
 func (s *server) trust(file string) error {
-	s.tls = &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
-	if file == "" {
-		return nil
+	var authorities []byte
+	if file != "" {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		authorities = content
 	}
-	content, err := os.ReadFile(file)
+	config, err := remote.Trusting(authorities)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	s.tls.RootCAs = x509.NewCertPool()
-	if !s.tls.RootCAs.AppendCertsFromPEM(content) {
-		return fmt.Errorf("%s holds no certificate in PEM form", file)
-	}
+	config.ServerName, s.tls = s.host, config
 	return nil
 }

@@ -9,5 +9,5 @@
 // names one; every other status is permanent, redirects among them. An answer that breaks off is none.
 //
 // What a server says, whichever protocol it speaks, is quoted in errors by Quote, and by Hiding without what it repeats of our
-// secrets.
+// secrets; its certificate is judged as Trusting says.
 package remote

@@ -2,8 +2,6 @@ package webhook
 
 import (
 	"cmp"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -143,16 +141,3 @@ func CheckHeader(name, value string) error {
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
-
-// trusted is how the receiver is recognised: no less than TLS 1.2, and a certificate of one of the authorities.
-func trusted(authorities []byte) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if authorities == nil {
-		return config, nil
-	}
-	config.RootCAs = x509.NewCertPool()
-	if !config.RootCAs.AppendCertsFromPEM(authorities) {
-		return nil, errors.New("expected certificates in PEM form, which begin with -----BEGIN CERTIFICATE-----")
-	}
-	return config, nil
-}

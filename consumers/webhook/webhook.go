@@ -39,7 +39,7 @@ func New(o Options) (*Handler, error) {
 	o = o.withDefaults()
 	keys, keysErr := parseSecrets(o.Secrets)
 	body, bodyErr := newTemplate(o.Body, o.ContentType)
-	tlsConfig, caErr := trusted(o.CA)
+	tlsConfig, caErr := remote.Trusting(o.CA)
 	faults := errors.Join(o.validate(), in("secret", keysErr), in("body", bodyErr), in("ca_file", caErr))
 	if faults != nil {
 		return nil, fmt.Errorf("webhook: %w", faults)

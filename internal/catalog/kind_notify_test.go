@@ -28,7 +28,7 @@ func TestNotifyReadsItsFilesAtStart(t *testing.T) {
 		"text_file: " + large:               "text_file: " + large + " is larger than 1 MiB: expected a template",
 		"text_file: " + missing:             "text_file: open " + missing,
 		"ca_file: " + missing:               "ca_file: open " + missing,
-		"ca_file: " + good:                  "ca_file: " + good + " holds no certificate in PEM form",
+		"ca_file: " + good:                  "ca_file: " + good + ": expected certificates in PEM form",
 		"user: a, password_file: " + secret: "",
 		"user: a, password_env: SET":        "",
 		"user: a, password_env: UNSET":      "password_env: the variable UNSET is not set, or empty",

@@ -3,7 +3,7 @@ package ipp
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/consumers"
+	"github.com/millrace/millrace/consumers/remote"
 )
 
 // DefaultUser is whom the jobs belong to unless Options.User says otherwise.
@@ -40,10 +41,10 @@ type Options struct {
 // Printer is a printer. It may be used by many goroutines; it holds no connection between documents, and need not be
 // closed.
 type Printer struct {
-	address     Address
-	authorities *x509.CertPool
-	user        string
-	lastID      atomic.Uint32
+	address  Address
+	trusting *tls.Config
+	user     string
+	lastID   atomic.Uint32
 }
 
 // New returns the printer, which is not asked yet: it may come later. The error names the option that cannot be used.
@@ -52,22 +53,26 @@ func New(o Options) (*Printer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("printer: %w", err)
 	}
-	printer := &Printer{address: address, user: cmp.Or(o.User, DefaultUser)}
-	if o.CAFile == "" {
-		return printer, nil
-	}
-	if !address.encrypted {
-		return nil, errors.New("ca_file: expected none, because the printer's address does not begin ipps://")
-	}
-	certificates, err := os.ReadFile(o.CAFile)
+	authorities, err := readAuthorities(o.CAFile, address.encrypted)
 	if err != nil {
 		return nil, fmt.Errorf("ca_file: %w", err)
 	}
-	printer.authorities = x509.NewCertPool()
-	if !printer.authorities.AppendCertsFromPEM(certificates) {
-		return nil, fmt.Errorf("ca_file: %s: expected certificates in PEM form", o.CAFile)
+	trusting, err := remote.Trusting(authorities)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %s: %w", o.CAFile, err)
 	}
-	return printer, nil
+	return &Printer{address: address, trusting: trusting, user: cmp.Or(o.User, DefaultUser)}, nil
+}
+
+// readAuthorities reads the file of certificates; nil where there is none.
+func readAuthorities(file string, encrypted bool) ([]byte, error) {
+	switch {
+	case file == "":
+		return nil, nil
+	case !encrypted:
+		return nil, errors.New("expected none, because the printer's address does not begin ipps://")
+	}
+	return os.ReadFile(file)
 }
 
 // Job is a document to print.

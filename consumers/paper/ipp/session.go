@@ -36,7 +36,7 @@ type session struct {
 
 func (p *Printer) connect() session {
 	transport := &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: p.authorities, MinVersion: tls.VersionTLS12},
+		TLSClientConfig: p.trusting.Clone(),
 		MaxIdleConns:    1,
 	}
 	refuse := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
