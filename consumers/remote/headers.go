@@ -22,6 +22,10 @@ const (
 	// MaxExtensionBytes is how long a field of the event may be that is handed on as a header. Longer ones are left out: servers
 	// refuse requests with large headers.
 	MaxExtensionBytes = 1024
+	// MaxExtensions is how many fields are handed on. The others are left out as well, the last by name first.
+	MaxExtensions = 64
+	// MaxExtensionsBytes is how large they are together, as headers of HTTP/1.1. Those beyond it are left out in the same way.
+	MaxExtensionsBytes = 8 << 10
 )
 
 // Header is one header of a request, its value safe to be sent.
@@ -37,7 +41,7 @@ type Header struct {
 //
 // The event's other fields become extensions of CloudEvents where that is possible: the name has 1 to 20 of a-z and 0-9 (after
 // a leading `ce_`, which is dropped), is none of CloudEvents' own, and the value is no longer than MaxExtensionBytes. Fields with
-// other names are left out.
+// other names are left out, and those beyond MaxExtensions and MaxExtensionsBytes.
 func Headers(delivery *consumers.Delivery, source string) []Header {
 	headers := []Header{
 		{"Content-Type", ContentType(delivery)},
@@ -111,9 +115,15 @@ func extensions(fields map[string]string) []Header {
 			values[name] = value
 		}
 	}
-	headers := make([]Header, 0, len(values))
+	headers := make([]Header, 0, min(len(values), MaxExtensions))
+	left := MaxExtensionsBytes
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		headers = append(headers, Header{"ce-" + name, Escape(values[name])})
+		header := Header{"ce-" + name, Escape(values[name])}
+		left -= len(header.Name) + len(header.Value) + len(": \r\n")
+		if left < 0 || len(headers) == MaxExtensions {
+			break
+		}
+		headers = append(headers, header)
 	}
 	return headers
 }

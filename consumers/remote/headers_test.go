@@ -137,3 +137,24 @@ func ExampleHeaders() {
 	// ce-type: ORDER_SHIPPED
 	// ce-subject: 7
 }
+
+// TestManyExtensions has an event with more fields than any server takes as headers: Node.js takes 16 KiB of them, Apache 100, and
+// PHP-FPM ends the connection at 64 KiB.
+func TestManyExtensions(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"1", strings.Repeat("x", 1000), strings.Repeat("ü", 500)} {
+		delivery := &consumers.Delivery{}
+		delivery.Headers = map[string]string{}
+		for number := range 200 {
+			delivery.Headers[fmt.Sprintf("f%03d", number)] = value
+		}
+		count, bytes := 0, 0
+		for _, header := range remote.Headers(delivery, "") {
+			count++
+			bytes += len(header.Name) + len(header.Value) + len(": \r\n")
+		}
+		if count < 9 || count > 80 || bytes > 12<<10 {
+			t.Errorf("200 fields of %.5s...: got %d headers of %d bytes, want 9 to 80, and 12 KiB at most", value, count, bytes)
+		}
+	}
+}
