@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,6 +66,27 @@ func TestClusterMovesASlot(t *testing.T) {
 	came := playSound(t, settings{scenario: slotMove, wait: 1, flow: time.Second})
 	if came.plain.gone > 0 || came.repeated > 0 {
 		t.Errorf("without the loss of a server: %v, want none gone and none handled again", came.tally)
+	}
+}
+
+// TestWindowBeginsWithWhatIsGone has a replica that was further behind than a window foresees.
+func TestWindowBeginsWithWhatIsGone(t *testing.T) {
+	t.Parallel()
+	zero := time.Unix(1000, 0)
+	at := func(second int) time.Time { return zero.Add(time.Duration(second) * time.Second) }
+	there := map[string]bool{"e1": true, "e3": true}
+	publishes := []publish{
+		{event: "e0", began: at(0), err: io.EOF}, // nobody knows whether that was ever there
+		{event: "e1", began: at(1)},
+		{event: "e2", began: at(2)},
+		{event: "e3", began: at(3)},
+		{event: "e4", began: at(9)},
+	}
+	windows := []window{{at(5), at(6)}, {at(1), at(6)}}
+	got := (&load{publishes: publishes}).widened(windows, there)
+	want := []window{{at(2).Add(-ackBefore), at(6)}, {at(1), at(6)}}
+	if !slices.Equal(got, want) {
+		t.Errorf("widened: got %v, want %v", got, want)
 	}
 }
 

@@ -16,7 +16,8 @@ const (
 	drainWithin = time.Minute
 	// page is how many entries are read from Redis at once.
 	page = 1000
-	// unsure is how long before a failover a delivery or an ack may lie that the new master never heard of.
+	// unsure is how long before a failover a delivery or an ack may lie that the new master never heard of, also where no
+	// event tells of it.
 	unsure = 500 * time.Millisecond
 )
 
@@ -24,6 +25,27 @@ const (
 type window struct{ from, to time.Time }
 
 func (w window) holds(at time.Time) bool { return !at.Before(w.from) && !at.After(w.to) }
+
+// ackBefore is how long before the first event that is gone a handling may have ended whose ack is gone, too: acks are
+// gathered, and there is an event only now and then.
+const ackBefore = 50 * time.Millisecond
+
+// widened are windows that begin before the first acknowledged publish that is gone: what was done on the old master from
+// then on never reached the new one, since a replica is told everything in its order.
+func (l *load) widened(windows []window, entries map[string]bool) []window {
+	wider := slices.Clone(windows)
+	for _, one := range l.publishes {
+		if one.err != nil || entries[one.event] {
+			continue
+		}
+		for i := range wider {
+			if gone := one.began.Add(-ackBefore); gone.Before(wider[i].from) {
+				wider[i].from = gone
+			}
+		}
+	}
+	return wider
+}
 
 // resumed waits until every consumer has handled, in every group, an event whose publish began after since, and returns
 // when the last of them did.
@@ -116,6 +138,7 @@ func (l *load) judge(ctx context.Context, windows ...window) (verdict, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	windows = l.widened(windows, entries)
 	run := history.New(0, groupNames()...)
 	judged := verdict{entries: entries}
 	for _, done := range l.handlings {
