@@ -19,6 +19,9 @@ const (
 	// unsure is how long before a failover a delivery or an ack may lie that the new master never heard of, also where no
 	// event tells of it.
 	unsure = 500 * time.Millisecond
+	// late is how long after every consumer reads from the new master its acks may still go to the old one, where that lives
+	// on: the client that writes learns of the change by itself. Such an ack is answered, and acks nothing.
+	late = time.Second
 )
 
 // window is a time in which Redis may have taken a word back that it had given.

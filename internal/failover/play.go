@@ -85,7 +85,7 @@ func (l *load) endure(ctx context.Context, deployed deployment, flow time.Durati
 	if came.drained, err = l.drained(ctx); err != nil {
 		return came, err
 	}
-	came.verdict, err = l.judge(ctx, window{came.struck.Add(-unsure), whole})
+	came.verdict, err = l.judge(ctx, window{came.struck.Add(-unsure), whole.Add(late)})
 	l.time(&came)
 	return came, err
 }
