@@ -63,48 +63,13 @@ func readRequest(conn io.Reader) bool {
 	}
 }
 
-func says(text string) func(io.Writer) {
-	return func(w io.Writer) { _, _ = io.WriteString(w, text) }
-}
-
-func endless(head, piece string) func(io.Writer) {
-	return func(w io.Writer) {
-		_, err := io.WriteString(w, head)
-		for err == nil {
-			_, err = io.WriteString(w, piece)
-		}
-	}
-}
-
 // serve answers one request per connection, and closes it then. stop waits for all of it.
 func serve(t testing.TB, answer func(io.Writer)) (address string, stop func()) {
 	t.Helper()
-	return serveAll(t, func(conn net.Conn) {
+	return remotetest.Serve(t, func(conn net.Conn) {
 		readRequest(conn)
 		answer(conn)
 	})
-}
-
-// serveAll hands over one connection after the other, and closes it then. stop waits for all of it.
-func serveAll(t testing.TB, handle func(net.Conn)) (address string, stop func()) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			handle(conn)
-			conn.Close()
-		}
-	}()
-	return listener.Addr().String(), func() { listener.Close(); <-done }
 }
 
 // TestHostileAnswers is not parallel: it counts goroutines.
@@ -116,33 +81,33 @@ func TestHostileAnswers(t *testing.T) {
 		answer     func(io.Writer)
 		want, text string
 	}{
-		{"a good one", says(string(answering("Status: 204\r\n\r\n"))), "success", ""},
-		{"without a status", says(string(answering("Content-Type: a/b\n\nbooked"))), "success", ""},
-		{"in pieces", says(record(6, "Sta", 1) + record(6, "tus: 4", 0) + record(7, "odd", 7) + record(6, "10\r\n\r\ngo", 0) + end(0)), "permanent", "answered 410 Gone: odd go"},
-		{"nothing", says(""), "retry", "closed before the end"},
-		{"HTTP", says("HTTP/1.1 200 OK\r\n\r\n"), "retry", "no FastCGI server"},
-		{"another version", says("\x02" + string(answering("\r\n"))[1:]), "retry", "no FastCGI server"},
-		{"another request", says("\x01\x06\x00\x02\x00\x00\x00\x00"), "retry", "no FastCGI server"},
-		{"an unknown record", says(record(11, "12345678", 0)), "retry", "no FastCGI server"},
-		{"half a header", says("\x01\x06\x00"), "retry", "closed before the end"},
-		{"half a record", says("\x01\x06\x00\x01\xff\xff\x00\x00abc"), "retry", "closed before the end"},
-		{"no end", says(record(6, "\r\nbooked", 0)), "retry", "closed before the end"},
-		{"no end of a refusal", says(record(6, "Status: 422 No\r\n\r\nno", 0)), "permanent", "422"},
-		{"a short end", says(record(6, "\r\n", 0) + record(3, "\x00", 0)), "retry", "an end of 1 bytes"},
-		{"half an end", says(record(6, "\r\n", 0) + "\x01\x03\x00\x01\x00\x08\x00\x00\x00"), "retry", "closed before the end"},
-		{"overloaded", says(end(2)), "retry", "overloaded"},
-		{"another refusal", says(end(3)), "retry", "protocol status 3"},
-		{"an end alone", says(end(0)), "retry", "without a header"},
-		{"no header", says(string(answering("booked"))), "retry", ""},
-		{"a status of words", says(string(answering("Status: fine\r\n\r\n"))), "retry", "in the header Status"},
-		{"a status too large", says(string(answering("Status: 99999999999999999999\r\n\r\n"))), "retry", "in the header Status"},
-		{"errors alone", says(record(7, "the worker has gone", 0)), "retry", "the worker has gone: the connection was closed"},
-		{"a second answer behind", says(string(answering("\r\n")) + string(answering("Status: 500\r\n\r\n"))), "success", ""},
-		{"an endless header", endless("", record(6, "X-A: "+kilobyte+"\r\n", 0)), "retry", "header is longer than 65536 bytes"},
-		{"an endless line", endless("", record(6, kilobyte, 0)), "retry", "header is longer than 65536 bytes"},
-		{"an endless body", endless(record(6, "\r\n", 0), record(6, kilobyte, 0)), "retry", "longer than 16777216 bytes"},
-		{"endless errors", endless("", record(7, kilobyte, 0)), "retry", "longer than 16777216 bytes"},
-		{"endless empty records", endless("", strings.Repeat(record(6, "", 255), 100)), "retry", "longer than 16777216 bytes"},
+		{"a good one", remotetest.Says(string(answering("Status: 204\r\n\r\n"))), "success", ""},
+		{"without a status", remotetest.Says(string(answering("Content-Type: a/b\n\nbooked"))), "success", ""},
+		{"in pieces", remotetest.Says(record(6, "Sta", 1) + record(6, "tus: 4", 0) + record(7, "odd", 7) + record(6, "10\r\n\r\ngo", 0) + end(0)), "permanent", "answered 410 Gone: odd go"},
+		{"nothing", remotetest.Says(""), "retry", "closed before the end"},
+		{"HTTP", remotetest.Says("HTTP/1.1 200 OK\r\n\r\n"), "retry", "no FastCGI server"},
+		{"another version", remotetest.Says("\x02" + string(answering("\r\n"))[1:]), "retry", "no FastCGI server"},
+		{"another request", remotetest.Says("\x01\x06\x00\x02\x00\x00\x00\x00"), "retry", "no FastCGI server"},
+		{"an unknown record", remotetest.Says(record(11, "12345678", 0)), "retry", "no FastCGI server"},
+		{"half a header", remotetest.Says("\x01\x06\x00"), "retry", "closed before the end"},
+		{"half a record", remotetest.Says("\x01\x06\x00\x01\xff\xff\x00\x00abc"), "retry", "closed before the end"},
+		{"no end", remotetest.Says(record(6, "\r\nbooked", 0)), "retry", "closed before the end"},
+		{"no end of a refusal", remotetest.Says(record(6, "Status: 422 No\r\n\r\nno", 0)), "permanent", "422"},
+		{"a short end", remotetest.Says(record(6, "\r\n", 0) + record(3, "\x00", 0)), "retry", "an end of 1 bytes"},
+		{"half an end", remotetest.Says(record(6, "\r\n", 0) + "\x01\x03\x00\x01\x00\x08\x00\x00\x00"), "retry", "closed before the end"},
+		{"overloaded", remotetest.Says(end(2)), "retry", "overloaded"},
+		{"another refusal", remotetest.Says(end(3)), "retry", "protocol status 3"},
+		{"an end alone", remotetest.Says(end(0)), "retry", "without a header"},
+		{"no header", remotetest.Says(string(answering("booked"))), "retry", ""},
+		{"a status of words", remotetest.Says(string(answering("Status: fine\r\n\r\n"))), "retry", "in the header Status"},
+		{"a status too large", remotetest.Says(string(answering("Status: 99999999999999999999\r\n\r\n"))), "retry", "in the header Status"},
+		{"errors alone", remotetest.Says(record(7, "the worker has gone", 0)), "retry", "the worker has gone: the connection was closed"},
+		{"a second answer behind", remotetest.Says(string(answering("\r\n")) + string(answering("Status: 500\r\n\r\n"))), "success", ""},
+		{"an endless header", remotetest.Endless("", record(6, "X-A: "+kilobyte+"\r\n", 0)), "retry", "header is longer than 65536 bytes"},
+		{"an endless line", remotetest.Endless("", record(6, kilobyte, 0)), "retry", "header is longer than 65536 bytes"},
+		{"an endless body", remotetest.Endless(record(6, "\r\n", 0), record(6, kilobyte, 0)), "retry", "longer than 16777216 bytes"},
+		{"endless errors", remotetest.Endless("", record(7, kilobyte, 0)), "retry", "longer than 16777216 bytes"},
+		{"endless empty records", remotetest.Endless("", strings.Repeat(record(6, "", 255), 100)), "retry", "longer than 16777216 bytes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -203,7 +168,7 @@ func TestNoSecondRunOfWhatHasAnswered(t *testing.T) {
 		requests int
 	}{{"\x01\x06\x00", 2}, {"", 3}} {
 		requests, expired := 0, false
-		address, stop := serveAll(t, func(conn net.Conn) {
+		address, stop := remotetest.Serve(t, func(conn net.Conn) {
 			readRequest(conn)
 			if requests++; requests == 1 {
 				_, _ = conn.Write(answering("\r\nfirst"))

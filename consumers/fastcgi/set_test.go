@@ -1,7 +1,6 @@
 package fastcgi_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -53,15 +52,7 @@ func TestEndToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- set.Run(ctx) }()
-	defer func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
+	defer remotetest.Run(t, set)()
 	for _, share := range []int64{events / 8, events / 2} {
 		remotetest.Until(t, "some events are acked", func() bool { return acked.Load() >= share })
 		server.kill()

@@ -19,40 +19,13 @@ import (
 // all of it.
 func serve(t testing.TB, answer func(io.Writer)) (url string, stop func()) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			if request, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-				_, _ = io.Copy(io.Discard, request.Body)
-				answer(conn)
-			}
-			conn.Close()
+	address, stop := remotetest.Serve(t, func(conn net.Conn) {
+		if request, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			_, _ = io.Copy(io.Discard, request.Body)
+			answer(conn)
 		}
-	}()
-	return "http://" + listener.Addr().String(), func() { listener.Close(); <-done }
-}
-
-func says(text string) func(io.Writer) {
-	return func(w io.Writer) { _, _ = io.WriteString(w, text) }
-}
-
-// endless writes head, and then piece until nobody reads any more.
-func endless(head, piece string) func(io.Writer) {
-	return func(w io.Writer) {
-		_, err := io.WriteString(w, head)
-		for err == nil {
-			_, err = io.WriteString(w, piece)
-		}
-	}
+	})
+	return "http://" + address, stop
 }
 
 // TestHostileAnswers is not parallel: it counts goroutines.
@@ -64,31 +37,31 @@ func TestHostileAnswers(t *testing.T) {
 		answer func(io.Writer)
 		want   string
 	}{
-		{"nothing", says(""), "retry"},
-		{"garbage", says("\x00\x01\x02 no HTTP\r\n\r\n"), "retry"},
-		{"half a status line", says("HTTP/1.1 20"), "retry"},
-		{"a status of four digits", says("HTTP/1.1 2000 OK\r\n\r\n"), "retry"},
-		{"a negative length", says("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"), "retry"},
-		{"two lengths", says("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"), "retry"},
-		{"half the headers", says("HTTP/1.1 200 OK\r\nContent-Le"), "retry"},
-		{"half a body", says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbooked"), "retry"},
-		{"half a body of a refusal", says("HTTP/1.1 410 Gone\r\nContent-Length: 100\r\n\r\nclosed"), "permanent"},
-		{"broken chunks", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbooked\r\n"), "retry"},
-		{"a chunk without an end", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx"), "retry"},
-		{"a body that ends with the connection", says("HTTP/1.0 200 OK\r\n\r\nbooked"), "success"},
+		{"nothing", remotetest.Says(""), "retry"},
+		{"garbage", remotetest.Says("\x00\x01\x02 no HTTP\r\n\r\n"), "retry"},
+		{"half a status line", remotetest.Says("HTTP/1.1 20"), "retry"},
+		{"a status of four digits", remotetest.Says("HTTP/1.1 2000 OK\r\n\r\n"), "retry"},
+		{"a negative length", remotetest.Says("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"), "retry"},
+		{"two lengths", remotetest.Says("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"), "retry"},
+		{"half the headers", remotetest.Says("HTTP/1.1 200 OK\r\nContent-Le"), "retry"},
+		{"half a body", remotetest.Says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbooked"), "retry"},
+		{"half a body of a refusal", remotetest.Says("HTTP/1.1 410 Gone\r\nContent-Length: 100\r\n\r\nclosed"), "permanent"},
+		{"broken chunks", remotetest.Says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbooked\r\n"), "retry"},
+		{"a chunk without an end", remotetest.Says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx"), "retry"},
+		{"a body that ends with the connection", remotetest.Says("HTTP/1.0 200 OK\r\n\r\nbooked"), "success"},
 		{"another protocol", func(w io.Writer) {
 			_, _ = io.WriteString(w, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
 			_, _ = io.Copy(io.Discard, w.(net.Conn)) // and waits for words in that protocol
 		}, "permanent"},
-		{"compressed by its own choice", says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b"), "success"},
-		{"two answers", says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 No\r\n\r\n"), "success"},
-		{"endless headers", endless("HTTP/1.1 200 OK\r\n", "X-A: "+kilobyte+"\r\n"), "retry"},
-		{"an endless header", endless("HTTP/1.1 200 OK\r\nX-A: ", kilobyte), "retry"},
-		{"an endless status line", endless("HTTP/1.1 200 ", kilobyte), "retry"},
-		{"endless hints", endless("", "HTTP/1.1 103 Early Hints\r\nX-A: b\r\n\r\n"), "retry"},
-		{"an endless body", endless("HTTP/1.1 200 OK\r\n\r\n", kilobyte), "success"},
-		{"endless chunks", endless("HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n", strings.Repeat("1\r\nx\r\n", 1000)), "retry"},
-		{"an endless trailer", endless("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X-A: "+kilobyte+"\r\n"), "retry"},
+		{"compressed by its own choice", remotetest.Says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b"), "success"},
+		{"two answers", remotetest.Says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 No\r\n\r\n"), "success"},
+		{"endless headers", remotetest.Endless("HTTP/1.1 200 OK\r\n", "X-A: "+kilobyte+"\r\n"), "retry"},
+		{"an endless header", remotetest.Endless("HTTP/1.1 200 OK\r\nX-A: ", kilobyte), "retry"},
+		{"an endless status line", remotetest.Endless("HTTP/1.1 200 ", kilobyte), "retry"},
+		{"endless hints", remotetest.Endless("", "HTTP/1.1 103 Early Hints\r\nX-A: b\r\n\r\n"), "retry"},
+		{"an endless body", remotetest.Endless("HTTP/1.1 200 OK\r\n\r\n", kilobyte), "success"},
+		{"endless chunks", remotetest.Endless("HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n", strings.Repeat("1\r\nx\r\n", 1000)), "retry"},
+		{"an endless trailer", remotetest.Endless("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X-A: "+kilobyte+"\r\n"), "retry"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

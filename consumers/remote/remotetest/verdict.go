@@ -1,4 +1,5 @@
-// Package remotetest tells, in the tests of the kinds that ask a remote program, what an error means for the event.
+// Package remotetest is what the tests of the kinds share that ask a remote program: servers that answer anything, and what an
+// error means for the event.
 package remotetest
 
 import (
