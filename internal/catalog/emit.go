@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/millrace/millrace/stream"
 )
 
@@ -29,20 +27,6 @@ func readEmitted(events *section, outcome string) string {
 		events.fault(outcome, "expected one event's name, got %s", quote(name))
 	}
 	return name
-}
-
-// truth reads true or false; false where the key is not there.
-func (s *section) truth(key string) bool {
-	found, ok := s.lookup(key)
-	if !ok {
-		return false
-	}
-	node, isTruth := found.node.(*ast.BoolNode)
-	if !isTruth {
-		s.fault(key, "expected true or false, got %s", found.describe())
-		return false
-	}
-	return node.Value
 }
 
 // link is one event on its way: what is emitted, and the handler that subscribes to it.

@@ -143,6 +143,20 @@ func (s *section) whole(key string, fallback, low, high int) int {
 	return number
 }
 
+// truth reads true or false; false where the key is not there.
+func (s *section) truth(key string) bool {
+	found, ok := s.lookup(key)
+	if !ok {
+		return false
+	}
+	node, isTruth := found.node.(*ast.BoolNode)
+	if !isTruth {
+		s.fault(key, "expected true or false, got %s", found.describe())
+		return false
+	}
+	return node.Value
+}
+
 // duration reads a duration from low to high; fallback where the key is not there.
 func (s *section) duration(key string, fallback, low, high time.Duration) time.Duration {
 	found, ok := s.lookup(key)
