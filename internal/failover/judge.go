@@ -19,9 +19,6 @@ const (
 	// unsure is how long before a failover a delivery or an ack may lie that the new master never heard of, also where no
 	// event tells of it.
 	unsure = 500 * time.Millisecond
-	// late is how long after every consumer reads from the new master its acks may still go to the old one, where that lives
-	// on: the client that writes learns of the change by itself. Such an ack is answered, and acks nothing.
-	late = time.Second
 )
 
 // window is a time in which Redis may have taken a word back that it had given.
@@ -50,18 +47,12 @@ func (l *load) widened(windows []window, entries map[string]bool) []window {
 	return wider
 }
 
-// resumed waits until every consumer has handled, in every group, an event whose publish began after since, and returns
-// when the last of them did.
-func (l *load) resumed(ctx context.Context, since time.Time) (time.Time, error) {
-	var begins []time.Time
+// resumed waits until every consumer has handled, in every group, an event whose publish began after since.
+func (l *load) resumed(ctx context.Context, since time.Time) error {
 	_, err := await(ctx, "every consumer handles new events in every group", func() bool {
-		begins = l.firstHandlings(since, nil)
-		return len(begins) == len(l.members)*len(groupNames())
+		return len(l.firstHandlings(since, nil)) == len(l.members)*len(groupNames())
 	})
-	if err != nil {
-		return time.Time{}, err
-	}
-	return begins[len(begins)-1], nil
+	return err
 }
 
 // firstHandlings is when each consumer first handled, in each group, an event whose publish began after since and that is

@@ -62,7 +62,7 @@ func play(ctx context.Context, dir string, settings settings) (came outcome, err
 }
 
 func (l *load) endure(ctx context.Context, deployed deployment, flow time.Duration) (came outcome, err error) {
-	if _, err := l.resumed(ctx, time.Now()); err != nil {
+	if err := l.resumed(ctx, time.Now()); err != nil {
 		return came, err
 	}
 	if err := rest(ctx, flow); err != nil {
@@ -71,13 +71,15 @@ func (l *load) endure(ctx context.Context, deployed deployment, flow time.Durati
 	if came.struck, came.change, err = deployed.strike(ctx); err != nil {
 		return came, err
 	}
-	whole, err := l.resumed(ctx, came.change.agreed)
-	if err != nil {
+	if err := l.resumed(ctx, came.change.agreed); err != nil {
 		return came, fmt.Errorf("after the change of the master: %w", err)
 	}
 	if err := deployed.mend(ctx); err != nil {
 		return came, err
 	}
+	// Until then the old master may live on and answer acks, which ack nothing: what acks may learn of the new one later than
+	// what reads.
+	whole := time.Now()
 	if err := rest(ctx, flow); err != nil {
 		return came, err
 	}
@@ -85,7 +87,7 @@ func (l *load) endure(ctx context.Context, deployed deployment, flow time.Durati
 	if came.drained, err = l.drained(ctx); err != nil {
 		return came, err
 	}
-	came.verdict, err = l.judge(ctx, window{came.struck.Add(-unsure), whole.Add(late)})
+	came.verdict, err = l.judge(ctx, window{came.struck.Add(-unsure), whole})
 	l.time(&came)
 	return came, err
 }
