@@ -31,6 +31,14 @@ local function end_of_value(text, at)
   end
 end
 
+-- content(value) is what a JSON string says, and any other value as it is written; '' for null.
+local function content(value)
+  if value == 'null' then return '' end
+  if string.sub(value, 1, 1) ~= '"' then return value end
+  if not string.find(value, '\\', 1, true) then return string.sub(value, 2, -2) end
+  return cjson.decode('[' .. value .. ']')[1]
+end
+
 -- members(text) are the members of a JSON object, which cjson has read, by name and as they are written: a number would lose
 -- digits in Lua, and an object its order. Their names follow, each once, in the order in which they stand there.
 local function members(text)
@@ -39,20 +47,13 @@ local function members(text)
     at = string.find(text, '[^ \t\r\n,]', at)
     if string.sub(text, at, at) ~= '"' then return found, names end
     local last = end_of_string(text, at)
-    local name = cjson.decode('[' .. string.sub(text, at, last) .. ']')[1]
+    local name = content(string.sub(text, at, last))
     at = string.find(text, '[^ \t\r\n:]', last + 1)
     last = end_of_value(text, at)
     if not found[name] then names[#names + 1] = name end
     found[name] = string.sub(text, at, last)
     at = last + 1
   end
-end
-
--- content(value) is what a JSON string says, and any other value as it is written; '' for null.
-local function content(value)
-  if value == 'null' then return '' end
-  if string.sub(value, 1, 1) == '"' then return cjson.decode('[' .. value .. ']')[1] end
-  return value
 end
 
 -- The members that mean something of their own stand as fields where they are texts or numbers.
