@@ -68,9 +68,12 @@ func BenchmarkParseReply(b *testing.B) {
 	raw := orderFrame(batch)
 	b.ReportAllocs()
 	b.SetBytes(int64(len(raw)))
+	reply := unbounded()
 	for b.Loop() {
-		if deliveries, err := parsed(raw); err != nil || len(deliveries) != batch {
-			b.Fatal(len(deliveries), err)
+		reply.elements = elements{chunk: raw}
+		reply.deliveries, reply.fields, reply.kept = reply.deliveries[:0], reply.fields[:0], 0
+		if reply.parse(); reply.err != nil || len(reply.deliveries) != batch {
+			b.Fatal(len(reply.deliveries), reply.err)
 		}
 	}
 }

@@ -97,6 +97,35 @@ func (e *elements) head(kind byte) (length, size int) {
 	return 0, 0
 }
 
+// nowhere is the place behind what has not come as a whole, or is not what was to stand there.
+const nowhere = -1
+
+// lengthAt reads the first line of a list or bulk string that begins at a place in reply, where that is not nowhere: which
+// length it tells, and the place behind it.
+func lengthAt(reply []byte, at int, kind byte) (length, behind int) {
+	const digits = 9
+	if at < 0 || at >= len(reply) || reply[at] != kind {
+		return 0, nowhere
+	}
+	first := at + 1
+	for at = first; at < len(reply) && reply[at]-'0' <= 9; at++ {
+		length = 10*length + int(reply[at]-'0')
+	}
+	if at == first || at > first+digits || at+2 > len(reply) || reply[at] != '\r' || reply[at+1] != '\n' {
+		return 0, nowhere
+	}
+	return length, at + 2
+}
+
+// textAt reads the bulk string that begins at a place in reply, in the same way.
+func textAt(reply []byte, at int) (text string, behind int) {
+	length, first := lengthAt(reply, at, '$')
+	if first < 0 || length > len(reply)-first-2 || reply[first+length] != '\r' || reply[first+length+1] != '\n' {
+		return "", nowhere
+	}
+	return textOf(reply[first : first+length]), first + length + 2
+}
+
 // readHead reads a line of kind and a number of at most nine digits, or -1 for nil. size is 0 where the line has not come
 // to its end yet.
 func readHead(text []byte, kind byte) (length, size int, ok bool) {

@@ -225,7 +225,11 @@ func (r *readReply) parse() {
 		r.deliveries = make([]Delivery, 0, min(entries, likely))
 	}
 	for left := entries; left > 0 && r.err == nil; left-- {
-		r.deliveries = append(r.deliveries, Delivery{Entry: r.entry(left), Deliveries: 1, LeaseEnds: r.leaseEnds})
+		entry, read := r.entryAtHand(left)
+		if !read {
+			entry = r.entry(left)
+		}
+		r.deliveries = append(r.deliveries, Delivery{Entry: entry, Deliveries: 1, LeaseEnds: r.leaseEnds})
 		if !r.full {
 			r.kept++
 		}
@@ -239,6 +243,34 @@ func (r *readReply) refuse() {
 	if r.err == nil {
 		r.err = errUnexpectedReply
 	}
+}
+
+// entryAtHand reads an entry that has come as a whole, is small, has its fields and finds room, as nearly every one is and does.
+// false: it was not read, and is to be read by entry.
+func (r *readReply) entryAtHand(left int) (entry Entry, read bool) {
+	const leastText = len("$0\r\n\r\n")
+	reply := r.chunk
+	parts, at := lengthAt(reply, r.at, '*')
+	text, at := textAt(reply, at)
+	size, at := lengthAt(reply, at, '*')
+	id, err := ParseID(text)
+	if at < 0 || parts != 2 || err != nil || size%2 != 0 || size > (len(reply)-at)/leastText || r.full {
+		return Entry{}, false
+	}
+	r.makeRoom(size/2, left)
+	fields, first, kept := r.fields, len(r.fields), 0
+	for ; size > 0 && at >= 0; size -= 2 {
+		var name, value string
+		name, at = textAt(reply, at)
+		value, at = textAt(reply, at)
+		fields = append(fields, Field{name, value})
+		kept += len(name) + len(value)
+	}
+	if at < 0 || kept > min(r.most, r.largest, largestChunk/2) {
+		return Entry{}, false
+	}
+	r.at, r.fields, r.most = at, fields, r.most-kept
+	return Entry{ID: id, Fields: fields[first:len(fields):len(fields)]}, true
 }
 
 // entry reads [ID, [name, value...]], the first of so many that are left. Where somebody has deleted the entry, nil stands
