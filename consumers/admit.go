@@ -79,17 +79,17 @@ func (r *runner) decode(ctx context.Context, job *job, entry stream.Entry) bool 
 		r.set.names.addressed(ctx, r.options.Name, to)
 		return false
 	}
-	event, err := stream.Decode(entry,
-		stream.DecodeOptions{Unnamed: r.options.Unnamed, MaxBytes: r.options.MaxEventBytes})
+	delivery := &job.handed.Delivery
+	delivery.Group, delivery.EntryID, delivery.Deliveries = r.options.Name, job.id, job.deliveries
+	err := r.decoder.Decode(entry, &delivery.Event)
 	if err != nil && !errors.As(err, &job.fault) {
 		job.fault = &stream.DecodeError{Reason: stream.DeadUndecodable, Hint: err.Error()}
 	}
-	job.name, job.eventID = event.Name, event.ID
-	job.handed.Delivery = Delivery{Event: event, Group: r.options.Name, EntryID: job.id, Deliveries: job.deliveries}
-	if to != "" || event.Name == "" || r.subscribes(event.Name) {
+	job.name, job.eventID = delivery.Name, delivery.ID
+	if to != "" || job.name == "" || r.subscribes(job.name) {
 		return true
 	}
-	r.set.names.passedBy(ctx, r.options.Name, event.Name)
+	r.set.names.passedBy(ctx, r.options.Name, job.name)
 	return false
 }
 

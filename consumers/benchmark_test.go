@@ -17,11 +17,11 @@ import (
 	"github.com/millrace/millrace/stream"
 )
 
-// mostAllocations and mostBytes are what a delivery may cost from its read to its ack, not counting the handler's own: one
-// allocation is the memory of the event, and those of a batch are shared by its deliveries, so a single one more shows.
+// mostAllocations and mostBytes are what a delivery may cost from its read to its ack, not counting the handler's own. Those of
+// a batch are shared by its deliveries, so a single one more shows.
 const (
-	mostAllocations = 1.5
-	mostBytes       = 700
+	mostAllocations = 0.6
+	mostBytes       = 660
 )
 
 // TestAllocationsPerDelivery counts what a delivery costs on the way of a success, with every part of a group at work. It does

@@ -52,6 +52,7 @@ type runner struct {
 	mayHaveLost atomic.Bool // entries may stand under the consumer's name that are not in its hands
 	// These belong to the intake alone.
 	reader        *stream.Reader
+	decoder       stream.Decoder
 	readNext      bool      // the next turn is a read's, even if a sweep is due
 	suspectsSince time.Time // since when nothing was read for the suspects' sake, zero while something is
 	orphansLogged time.Time // when entries were last said to have been taken over from a dead process
@@ -77,6 +78,7 @@ func newRunner(set *Set, options GroupOptions, group *stream.Group, bytes int) *
 		places:  make([]atomic.Pointer[handout], options.Concurrency),
 	}
 	r.reader.MaxEntryBytes = options.MaxEventBytes
+	r.decoder.DecodeOptions = stream.DecodeOptions{Unnamed: options.Unnamed, MaxBytes: options.MaxEventBytes}
 	r.acker = newAcker(group, r.leases, options.Dedupe)
 	r.acker.emits = options.Emit.Acked != ""
 	r.acker.results = keepResults(options, set.options.Retention)

@@ -54,6 +54,17 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
+func BenchmarkDecoder(b *testing.B) {
+	entry := Entry{ID: testID, Fields: orderFields(12345)}
+	decoder := Decoder{DecodeOptions: DecodeOptions{MaxBytes: 1 << 20}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := decoder.Decode(entry, new(Event)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkEncode(b *testing.B) {
 	event, _ := Decode(Entry{ID: testID, Fields: orderFields(12345)}, DecodeOptions{})
 	b.ReportAllocs()

@@ -47,26 +47,34 @@ func Recipient(entry Entry) string {
 // and headers are the bytes that were sent. The event has memory of its own; only that of a large entry which Group.Read
 // has brought shares it with the entry, whose field changes with Data.
 func Decode(entry Entry, options DecodeOptions) (Event, error) {
-	large := isLarge(entry, options.MaxBytes)
+	var event Event
+	lasting, err := options.decode(&entry, &event)
+	if !lasting {
+		event.moveTo(make([]byte, 0, event.textBytes()))
+	}
+	return event, err
+}
+
+// decode writes what an entry says to event. lasting tells that its texts may stay where they are.
+func (o DecodeOptions) decode(entry *Entry, event *Event) (lasting bool, err error) {
+	large := isLarge(entry, o.MaxBytes)
 	fields, lasting := entry.Fields, entry.lasting
-	selected := choose(fields)
+	var selected selection
+	selected.choose(fields)
 	if selected.chosen[placeName] == 0 && !large { // no JSON is parsed before the size is known to be bearable
 		if unwrapped, ok := unwrap(fields); ok {
 			fields, lasting = unwrapped, false
-			selected = choose(fields)
+			selected.choose(fields)
 		}
 	}
-	event := selected.facts(entry.ID, options.Unnamed)
+	selected.facts(entry.ID, o.Unnamed, event)
 	if large {
-		event.Data = []byte("{}")
+		event.Data, event.Headers = []byte("{}"), nil
 	} else {
 		event.Data = selected.data()
 		event.Headers = selected.headers()
 	}
-	if !lasting {
-		event.detach()
-	}
-	return event, faultOf(&event, large)
+	return lasting, faultOf(event, large)
 }
 
 // mostSaid is how many bytes a follow-up or a repetition has at most beside those of the entry that it is made of. The longest
@@ -75,39 +83,13 @@ const mostSaid = 4 << 10
 
 // isLarge tells whether an entry has more bytes than most, where that is above 0. An event that could be handled can be so when
 // it is requeued, and so can what follows it.
-func isLarge(entry Entry, most int) bool {
+func isLarge(entry *Entry, most int) bool {
 	size := entry.Size()
 	if most <= 0 || size <= most {
 		return false
 	}
 	madeOfAnother := func(field Field) bool { return field.Name == "replay_of" || field.Name == "causation_entry" }
 	return size-mostSaid > most || !slices.ContainsFunc(entry.Fields, madeOfAnother)
-}
-
-// detach gives the event a piece of memory of its own.
-func (e *Event) detach() {
-	texts := [...]*string{&e.Name, &e.ID, &e.AggregateID, &e.To, &e.ReplayOf, &e.TraceParent}
-	size := len(e.Data)
-	for _, text := range texts {
-		size += len(*text)
-	}
-	memory := make([]byte, 0, size)
-	for _, text := range texts {
-		first := len(memory)
-		memory = append(memory, *text...)
-		*text = textOf(memory[first:])
-	}
-	first := len(memory)
-	memory = append(memory, e.Data...)
-	e.Data = memory[first:len(memory):len(memory)]
-	if len(e.Headers) == 0 {
-		return
-	}
-	headers := make(map[string]string, len(e.Headers))
-	for name, value := range e.Headers {
-		headers[strings.Clone(name)] = strings.Clone(value)
-	}
-	e.Headers = headers
 }
 
 // faultOf returns why event must not reach a handler, or nil.
@@ -217,21 +199,20 @@ type selection struct {
 
 // choose finds for each place the field with the best spelling, and among those of one spelling the first that says
 // something: empty values are PHP's null and false.
-func choose(fields []Field) selection {
-	selected := selection{fields: fields}
+func (s *selection) choose(fields []Field) {
+	*s = selection{fields: fields}
 	cloudEvent := false
 	for index := range fields {
 		field := &fields[index]
 		cloudEvent = cloudEvent || isCloudEvent(field.Name)
 		known, ok := spellingOf(field.Name)
-		if ok && field.Value != "" && selected.wants(known) {
-			selected.offer(index, known)
+		if ok && field.Value != "" && s.wants(known) {
+			s.offer(index, known)
 		}
 	}
-	if id := selected.field(placeID); id != nil && id.Name == "id" && !cloudEvent {
-		selected.chosen[placeID] = 0 // the order's
+	if id := s.field(placeID); id != nil && id.Name == "id" && !cloudEvent {
+		s.chosen[placeID] = 0 // the order's
 	}
-	return selected
 }
 
 // field is what fills the place, or nil.
@@ -278,17 +259,15 @@ func (s *selection) text(at place) string {
 	return ""
 }
 
-// facts is the event without Data and Headers.
-func (s *selection) facts(id ID, unnamed string) Event {
-	event := Event{
-		Name:        unquote(s.text(placeName)),
-		ID:          s.text(placeID),
-		Time:        s.time,
-		AggregateID: s.text(placeAggregate),
-		To:          unquote(s.text(placeTo)),
-		ReplayOf:    s.text(placeReplayOf),
-		TraceParent: s.text(placeTraceParent),
-	}
+// facts writes the event without Data and Headers.
+func (s *selection) facts(id ID, unnamed string, event *Event) {
+	event.Name = unquote(s.text(placeName))
+	event.ID = s.text(placeID)
+	event.Time = s.time
+	event.AggregateID = s.text(placeAggregate)
+	event.To = unquote(s.text(placeTo))
+	event.ReplayOf = s.text(placeReplayOf)
+	event.TraceParent = s.text(placeTraceParent)
 	if event.Name == "" {
 		event.Name = unnamed
 	}
@@ -298,7 +277,6 @@ func (s *selection) facts(id ID, unnamed string) Event {
 	if s.chosen[placeTime] == 0 {
 		event.Time = id.Time().UTC()
 	}
-	return event
 }
 
 // data is the payload, as a part of the field that holds it, with nothing of the field behind it to append to.
@@ -313,6 +291,9 @@ func (s *selection) data() []byte {
 // headers are the fields that fill no place: unknown ones, also empty, and those that lost to a better spelling. Of
 // several with one name the first stays.
 func (s *selection) headers() map[string]string {
+	if s.filled() == len(s.fields) {
+		return nil
+	}
 	var headers map[string]string
 	for index := range s.fields {
 		field := &s.fields[index]
@@ -328,6 +309,17 @@ func (s *selection) headers() map[string]string {
 		headers[field.Name] = field.Value
 	}
 	return headers
+}
+
+// filled is how many places are.
+func (s *selection) filled() int {
+	count := 0
+	for _, field := range s.chosen {
+		if field != 0 {
+			count++
+		}
+	}
+	return count
 }
 
 // took tells whether field, or a field of the same name, fills a place, or would if it were not empty.

@@ -54,9 +54,32 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, unnamed string, limit uint16) {
 		entry := Entry{ID: testID, Fields: fieldsOf(raw)}
-		event, err := Decode(entry, DecodeOptions{Unnamed: unnamed, MaxBytes: int(limit)})
+		options := DecodeOptions{Unnamed: unnamed, MaxBytes: int(limit)}
+		event, err := Decode(entry, options)
 		checkDecoded(t, entry, &event, err)
+		checkDecoder(t, entry, options, &event, err)
 	})
+}
+
+// checkDecoder checks that a Decoder says what Decode does, whatever becomes of the events beside this one, and whatever was
+// in the event before.
+func checkDecoder(t *testing.T, entry Entry, options DecodeOptions, want *Event, wantErr error) {
+	t.Helper()
+	decoder := Decoder{DecodeOptions: options}
+	events := make([]Event, 3)
+	for i := range events {
+		events[i].Headers = map[string]string{"of": "another"}
+		if err := decoder.Decode(entry, &events[i]); !reflect.DeepEqual(err, wantErr) {
+			t.Errorf("Decoder on %q: error %v, want %v", entry.Fields, err, wantErr)
+		}
+	}
+	for _, other := range []int{0, 2} {
+		clear(events[other].Data)
+		_ = append(events[other].Data, "more"...)
+	}
+	if !reflect.DeepEqual(&events[1], want) {
+		t.Errorf("Decoder on %q: got %+v, want %+v", entry.Fields, events[1], *want)
+	}
 }
 
 // checkDecoded checks what holds for every entry, however malformed.
