@@ -23,19 +23,25 @@ import (
 
 // These tests run the program itself, as an operator would, against a real redis-server.
 
-// binary builds the program once for all tests.
+// binary builds the program once for all tests; TestMain removes it.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "millrace-test-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "millrace")
+	path := filepath.Join(binaryDir(), "millrace")
 	output, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, output)
+		err = fmt.Errorf("go build: %w\n%s", err, output)
 	}
-	return path, nil
+	return path, err
 })
+
+func binaryDir() string {
+	return filepath.Join(os.TempDir(), "millrace-test-"+strconv.Itoa(os.Getpid()))
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(binaryDir())
+	os.Exit(code)
+}
 
 // shop is a directory to run in and a Redis to run against.
 type shop struct {
