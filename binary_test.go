@@ -38,9 +38,8 @@ func binaryDir() string {
 }
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	_ = os.RemoveAll(binaryDir())
-	os.Exit(code)
 }
 
 // shop is a directory to run in and a Redis to run against.

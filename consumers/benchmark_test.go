@@ -17,8 +17,8 @@ import (
 	"github.com/millrace/millrace/stream"
 )
 
-// mostAllocations and mostBytes are what a delivery may cost from its read to its ack, not counting the handler's own. Those of
-// a batch are shared by its deliveries, so a single one more shows.
+// mostAllocations and mostBytes are what a delivery may cost from its read to its ack, not counting the handler's own.
+// Those for a batch are shared by its deliveries, so a single one more for each shows.
 const (
 	mostAllocations = 0.6
 	mostBytes       = 660

@@ -98,6 +98,7 @@ func (r *runner) read(ctx context.Context, room int) error {
 	}
 	if len(deliveries) == 0 {
 		r.spare.drop() // an idle group keeps nothing in memory
+		r.decoder = stream.Decoder{DecodeOptions: r.decoder.DecodeOptions}
 	}
 	return errors.Join(r.admit(ctx, deliveries, room), r.handBackOver(ctx, over))
 }

@@ -89,10 +89,10 @@ func BenchmarkParseReply(b *testing.B) {
 	}
 }
 
-// parsed are the deliveries that a reply brings which has come as a whole.
 // unbounded is a reply of which everything is kept.
 func unbounded() readReply { return readReply{most: math.MaxInt, largest: math.MaxInt} }
 
+// parsed are the deliveries that a reply brings which has come as a whole.
 func parsed(raw []byte) ([]Delivery, error) {
 	reply := unbounded()
 	reply.chunk = raw

@@ -2,21 +2,21 @@ package stream
 
 import "strings"
 
-// Decoder decodes entries that come one after the other, for one goroutine. The zero Decoder is Decode without a limit.
+// Decoder decodes entries that come one after the other, for one goroutine. The zero Decoder is Decode without a limit; one
+// that was used must not be copied.
 type Decoder struct {
 	DecodeOptions
-	memory []byte // what is left of the piece where the texts of small events go
-	name   string // of the last event: most have one of a few
+	memory []byte // what is left of the piece where the texts of small events go, always empty
 }
 
-// How many bytes of events lie together in one piece of memory, which stays as long as one of them is kept; and how many an
-// event may have to be among them.
+// How many bytes of events lie together in one piece of memory, which stays as long as anything of one of them is kept; and
+// how many an event may have to be among them.
 const (
 	pieceBytes   = 16 << 10
 	mostOfAPiece = 4 << 10
 )
 
-// Decode is the function Decode, for less: it writes to event, and the events of several small entries share a piece of memory.
+// Decode does what the function Decode does, at less cost: it writes to event, and small events share a piece of memory.
 func (d *Decoder) Decode(entry Entry, event *Event) error {
 	lasting, err := d.decode(&entry, event)
 	if !lasting {
@@ -27,19 +27,15 @@ func (d *Decoder) Decode(entry Entry, event *Event) error {
 
 // keep moves the event's texts to where they last.
 func (d *Decoder) keep(event *Event) {
-	if event.Name != d.name {
-		d.name = strings.Clone(event.Name)
-	}
-	event.Name = ""
-	if size := event.textBytes(); size > mostOfAPiece {
+	size := event.textBytes()
+	if size > mostOfAPiece {
 		event.moveTo(make([]byte, 0, size))
-	} else {
-		if cap(d.memory) < size {
-			d.memory = make([]byte, 0, pieceBytes)
-		}
-		d.memory = event.moveTo(d.memory)
+		return
 	}
-	event.Name = d.name
+	if cap(d.memory) < size {
+		d.memory = make([]byte, 0, pieceBytes)
+	}
+	d.memory = event.moveTo(d.memory)
 }
 
 // texts are all of the event's but its headers.
@@ -56,7 +52,8 @@ func (e *Event) textBytes() int {
 	return size
 }
 
-// moveTo moves the event's texts and data into memory, and returns what is left of that. Its headers get memory of their own.
+// moveTo moves the event's texts and data into memory, which is empty and has room for them, and returns what is left of that.
+// Its headers get memory of their own.
 func (e *Event) moveTo(memory []byte) (left []byte) {
 	for _, text := range e.texts() {
 		if size := len(*text); size > 0 {

@@ -97,11 +97,10 @@ func (e *elements) head(kind byte) (length, size int) {
 	return 0, 0
 }
 
-// nowhere is the place behind what has not come as a whole, or is not what was to stand there.
+// nowhere stands for the place behind an element that is cut off or is not what was to stand there.
 const nowhere = -1
 
-// lengthAt reads the first line of a list or bulk string that begins at a place in reply, where that is not nowhere: which
-// length it tells, and the place behind it.
+// lengthAt reads the first line of a list or bulk string at a place in reply: the length that it tells, and the place behind it.
 func lengthAt(reply []byte, at int, kind byte) (length, behind int) {
 	const digits = 9
 	if at < 0 || at >= len(reply) || reply[at] != kind {
@@ -117,7 +116,7 @@ func lengthAt(reply []byte, at int, kind byte) (length, behind int) {
 	return length, at + 2
 }
 
-// textAt reads the bulk string that begins at a place in reply, in the same way.
+// textAt reads a whole bulk string in the same way.
 func textAt(reply []byte, at int) (text string, behind int) {
 	length, first := lengthAt(reply, at, '$')
 	if first < 0 || length > len(reply)-first-2 || reply[first+length] != '\r' || reply[first+length+1] != '\n' {

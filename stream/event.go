@@ -3,7 +3,8 @@ package stream
 import "time"
 
 // Event is what an entry says, decoded. Its texts and Data, but not its headers, lie in one piece of memory, which a small event
-// that a handler is given shares with those that came beside it: whoever keeps a single text for long clones it (strings.Clone).
+// that a handler is given shares with those that came beside it. Whoever keeps one of them for long clones it (strings.Clone,
+// bytes.Clone).
 type Event struct {
 	// Name is what happened, such as NEW_ORDER_RECEIVED.
 	Name string

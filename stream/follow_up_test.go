@@ -121,7 +121,7 @@ func TestFollowUpOfADeadLetterSaysWhy(t *testing.T) {
 	})
 }
 
-// An envelope may hold more members than a Lua call takes arguments: 8,000.
+// An envelope may hold more members than a Lua call takes arguments: 8,000, two for each.
 func TestFollowUpOfAnEnvelopeOfVeryManyMembers(t *testing.T) {
 	onEach(t, func(b bench) {
 		var text strings.Builder

@@ -161,6 +161,34 @@ func FuzzParseRead(f *testing.F) {
 	})
 }
 
+// FuzzReadRoom has the same entries come as a whole and byte by byte, with room for a part of them: what of an entry is kept
+// must not depend on how it came.
+func FuzzReadRoom(f *testing.F) {
+	order := rawOf("event", "E", "data", strings.Repeat("x", 300))
+	for _, size := range []uint16{0, 310, 311, 312, 622, 623, 1000} {
+		f.Add(order, size, uint16(1000))
+		f.Add(order, uint16(1000), size)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, most, largest uint16) {
+		fields := flat(fieldsOf(raw))
+		frame := replyOf(entryFrame("5-1", fields...), entryFrame("5-2"), entryFrame("5-3", fields...), entryFrame("5-4", fields...))
+		read := func(source io.Reader) *readReply {
+			reply := &readReply{most: int(most), largest: int(largest)}
+			if _, err := readFrom(reply, source); err != nil {
+				t.Errorf("%q: %v", frame, err)
+			}
+			return reply
+		}
+		whole, bytes := read(strings.NewReader(frame)), read(&inPieces{[]byte(frame), 0})
+		if whole.kept != bytes.kept || whole.most != bytes.most || !slices.EqualFunc(whole.deliveries, bytes.deliveries, func(a, b Delivery) bool {
+			return a.ID == b.ID && slices.Equal(a.Fields, b.Fields) && a.unread == b.unread && a.lasting == b.lasting
+		}) {
+			t.Errorf("room for %d bytes, %d of one entry: %d kept, byte by byte %d:\n%v\n%v",
+				most, largest, whole.kept, bytes.kept, whole.deliveries, bytes.deliveries)
+		}
+	})
+}
+
 // fitsMemory tells whether the library can be given raw: it sets memory aside for whatever length a reply claims.
 func fitsMemory(raw []byte) bool {
 	digits := 0

@@ -245,16 +245,19 @@ func (r *readReply) refuse() {
 	}
 }
 
-// entryAtHand reads an entry that has come as a whole, is small, has its fields and finds room, as nearly every one is and does.
-// false: it was not read, and is to be read by entry.
+// entryAtHand reads the usual entry: all of it is in the chunk, and it is small, not deleted and within the room. false: it was
+// not read, and is to be read by entry.
 func (r *readReply) entryAtHand(left int) (entry Entry, read bool) {
 	const leastText = len("$0\r\n\r\n")
 	reply := r.chunk
 	parts, at := lengthAt(reply, r.at, '*')
 	text, at := textAt(reply, at)
 	size, at := lengthAt(reply, at, '*')
+	if r.full || at < 0 || parts != 2 || size%2 != 0 || size > (len(reply)-at)/leastText {
+		return Entry{}, false
+	}
 	id, err := ParseID(text)
-	if at < 0 || parts != 2 || err != nil || size%2 != 0 || size > (len(reply)-at)/leastText || r.full {
+	if err != nil {
 		return Entry{}, false
 	}
 	r.makeRoom(size/2, left)

@@ -75,7 +75,7 @@ func TestConnectionsAreReused(t *testing.T) {
 		t.Errorf("the endpoint was asked %d times, want %d", got, events)
 	}
 	// On a busy machine Go's library gives a connection up whose request was noted as sent more than 50 ms after its answer.
-	const most = concurrency + events/100
+	const most = concurrency + events/500
 	if got := listener.count.Load(); got > most {
 		t.Errorf("%d events took %d connections, want at most %d", events, got, most)
 	}
