@@ -140,17 +140,27 @@ func TestSweepGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
-// TestSweepPausesForWhatItLookedAtInVain has a pass of two slow pages: what is due has no part in the pause after it.
+// TestSweepPausesForWhatItLookedAtInVain has passes of slow pages: what is due has no part in the pause after one, and what a
+// server that stood still has held up has next to none.
 func TestSweepPausesForWhatItLookedAtInVain(t *testing.T) {
-	for taken, longest := range map[int]time.Duration{0: 20 * time.Second, 1: 1100 * time.Millisecond} {
+	const shortest = 1100 * time.Millisecond
+	for _, test := range []struct {
+		pages, taken  int
+		took, longest time.Duration
+	}{
+		{pages: 20, took: 10 * time.Millisecond, longest: 1980 * time.Millisecond},
+		{pages: 4, took: 10 * time.Millisecond, taken: 1, longest: shortest},
+		{pages: 2, took: 10 * time.Second, longest: shortest},
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			group := &sweeping{page: func(request stream.SweepRequest) (stream.Swept, error) {
-				time.Sleep(time.Second)
+			pages := 0
+			group := &sweeping{page: func(stream.SweepRequest) (stream.Swept, error) {
+				time.Sleep(test.took)
 				swept := stream.Swept{}
-				if request.From.IsZero() {
+				if pages++; pages < test.pages {
 					swept.Next = id(100)
 				}
-				for range taken {
+				for range test.taken {
 					swept.Taken = append(swept.Taken, delivery(1, 2, 1))
 				}
 				return swept, nil
@@ -159,8 +169,8 @@ func TestSweepPausesForWhatItLookedAtInVain(t *testing.T) {
 			if _, err := sweeper.Sweep(t.Context(), five, false); err != nil {
 				t.Fatal(err)
 			}
-			if wait := sweeper.Wait(time.Now()); wait < longest*8/10 || wait > longest {
-				t.Errorf("two pages of a second with %d taken each: next sweep in %v, want at most %v", taken, wait, longest)
+			if wait := sweeper.Wait(time.Now()); wait < test.longest*8/10 || wait > test.longest {
+				t.Errorf("%+v: next sweep in %v, want at most %v", test, wait, test.longest)
 			}
 		})
 	}

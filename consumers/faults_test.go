@@ -384,6 +384,34 @@ func TestNobodyIsRobbedByASweepThatRedisHeldUp(t *testing.T) {
 	})
 }
 
+// TestNobodyIsRobbedAfterAReadThatRedisHeldUp has Redis answer nobody for longer than a lease while a consumer waits for new
+// entries, and no command fail of it. The owner is heard a moment later than the consumer's first sweep.
+func TestNobodyIsRobbedAfterAReadThatRedisHeldUp(t *testing.T) {
+	onReal(t, func(b *bench, _ *redistest.Server) {
+		const lease, held, moment = 1200 * time.Millisecond, 2 * time.Second, 400 * time.Millisecond
+		id := b.addHandedOver("owner", 0)
+		taken := make(chan struct{})
+		change, _ := b.inTrouble()
+		b.run(func(o *consumers.Options) { change(o); o.Lease = lease }, group("g", func(context.Context, *consumers.Delivery) error {
+			close(taken)
+			return nil
+		}))
+		for range 3 {
+			for began := time.Now(); time.Since(began) <= 2*lease; time.Sleep(lease / 20) {
+				b.claim("owner", id, 0)
+			}
+			if err := b.client.Redis().Do(t.Context(), "CLIENT", "PAUSE", held.Milliseconds(), "ALL").Err(); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-taken:
+				t.Fatal("the entry was taken from its owner, who had no chance to renew")
+			case <-time.After(held + moment):
+			}
+		}
+	})
+}
+
 func TestHandlerThatDoesNotReturnInTime(t *testing.T) {
 	onReal(t, func(b *bench, _ *redistest.Server) {
 		end := make(chan struct{})

@@ -92,9 +92,13 @@ func (r *runner) takeIn(ctx context.Context, room int) error {
 
 // read reads into so many slots.
 func (r *runner) read(ctx context.Context, room int) error {
-	deliveries, over, err := r.reader.Read(ctx, r.room(r.slots.reach(room)), r.block())
+	asked, block := time.Now(), r.block()
+	deliveries, over, err := r.reader.Read(ctx, r.room(r.slots.reach(room)), block)
 	if err != nil {
 		return err
+	}
+	if time.Since(asked) > block+r.group.Lease()/2 {
+		r.sweeper.Interrupted() // Redis stood still, and has not heard the owners either
 	}
 	if len(deliveries) == 0 {
 		r.spare.drop() // an idle group keeps nothing in memory
