@@ -32,6 +32,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add([]byte("220 mail\r\n250-mail\r\n250 AUTH PLAIN LOGIN\r\n235 in\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n"))
 	f.Add([]byte("220 mail\r\n250-mail\r\n250 AUTH PLAIN\r\n535 no " + password + "\r\n"))
 	f.Add([]byte("220 mail\r\n250-mail\r\n250 AUTH SCRAM-SHA-256\r\n334 cj1hLHM9YSxpPTE=\r\n"))
+	f.Add([]byte("220 mail\r\n250-mail\r\n250 AUTH SCRAM-SHA-256\r\n334 G1sxbXMzY3JldC1wYXNzd29yZA==\r\n"))
 	f.Add([]byte("220 mail\r\n250-mail\r\n250 AUTH LOGIN\r\n334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n235 in\r\n250 ok\r\n550 \x1b[31m<kim@example.com>\r\n"))
 	f.Add([]byte("220 mail\r\n250-mail\r\n250 AUTH PLAIN\r\n235 in\r\n451 later\r\n"))
 	f.Add([]byte("554-no\r\n554 here\r\n"))

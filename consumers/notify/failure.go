@@ -70,7 +70,7 @@ func (s *server) explain(err error, mail envelope) error {
 	case errors.As(err, &plain):
 		return errors.New("the server does not speak TLS on this port: is it smtp:// in place of smtps://?")
 	}
-	return err
+	return errors.New(s.said(err.Error(), mail)) // the library's errors may repeat what the server said
 }
 
 // said is a server's answer as one line: short, without the recipients' addresses and without the password.
