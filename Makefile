@@ -9,17 +9,16 @@ IMAGE ?= localhost/millrace:dev
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test: ## run every test, on an in-memory and on a real Redis, then each fuzz test for a moment
+test: ## run every test, on an in-memory and on a real Redis
 	@command -v redis-server >/dev/null || .ci/install redis-server
 	go vet ./...
 	go test $$(.ci/race) -timeout 9m ./...
-	@.ci/fuzz 5s
 
 lint: ## check style, imports and likely mistakes (.golangci.yaml)
 	go tool -modfile=tools/go.mod golangci-lint run
 	cd bench && go tool -modfile=../tools/go.mod golangci-lint run --config ../.golangci.yaml
 
-fuzz: ## run each fuzz test for a minute
+fuzz: ## look for inputs that break each fuzz test, for a minute each
 	@.ci/fuzz 1m
 
 cover: ## show how much of each package its own tests reach
