@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -16,8 +17,12 @@ import (
 // fillAtOnce is how many entries are stored in one go while a backlog is built.
 const fillAtOnce = 500
 
-// newClient is go-redis with its defaults, less the handshake that Redis 7.0 refuses.
+// newClient is go-redis with its defaults, but for its patience and the handshake that Redis 7.0 refuses.
 func newClient(target Target) (*redis.Client, error) { return newPool(target, 0) }
+
+// readTimeout outlasts a machine that stands still for some seconds: the library sends a read again whose reply is late, and what
+// the first one was handed would be missing.
+const readTimeout = 30 * time.Second
 
 // newPool is newClient with up to as many connections; zero is go-redis' default, ten for each processor.
 func newPool(target Target, connections int) (*redis.Client, error) {
@@ -26,6 +31,7 @@ func newPool(target Target, connections int) (*redis.Client, error) {
 		return nil, fmt.Errorf("parse the server's URL: %w", err)
 	}
 	options.PoolSize = connections
+	options.ReadTimeout = readTimeout
 	options.Protocol = 2
 	options.DisableIdentity = true
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
