@@ -62,16 +62,28 @@ func (s *server) explain(err error, mail envelope) error {
 	odd := textproto.ProtocolError("")
 	untrusted := (*tls.CertificateVerificationError)(nil)
 	plain := tls.RecordHeaderError{}
+	clean := &cleaned{err, s.said(err.Error(), mail)}
 	switch {
 	case errors.As(err, &untrusted):
-		return fmt.Errorf("the server's certificate is not trusted; ca_file names the authority of a private one: %w", err)
+		return fmt.Errorf("the server's certificate is not trusted; ca_file names the authority of a private one: %w", clean)
 	case errors.As(err, &odd):
 		return fmt.Errorf("the server answers as no mail server does: %s", s.said(string(odd), mail))
 	case errors.As(err, &plain):
 		return errors.New("the server does not speak TLS on this port: is it smtp:// in place of smtps://?")
 	}
-	return errors.New(s.said(err.Error(), mail)) // the library's errors may repeat what the server said
+	return clean
 }
+
+// cleaned is an error of a library, which may repeat what the server said or what stands in its certificate, in words that are
+// fit to be shown.
+type cleaned struct {
+	err  error
+	text string
+}
+
+func (c *cleaned) Error() string { return c.text }
+
+func (c *cleaned) Unwrap() error { return c.err }
 
 // said is a server's answer as one line: short, without the recipients' addresses and without the password.
 func (s *server) said(text string, mail envelope) string {
