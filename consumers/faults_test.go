@@ -554,6 +554,34 @@ func TestDeadConsumerIsTakenOver(t *testing.T) {
 	}
 }
 
+// TestTakingOverGoesOnAtOnce has more taken over than there are slots for: the next ones follow as soon as a slot is free, and not
+// with the next second's sweep.
+func TestTakingOverGoesOnAtOnce(t *testing.T) {
+	onReal(t, func(b *bench, _ *redistest.Server) {
+		const held, took, slots, most = 60, 20 * time.Millisecond, 4, 5 * time.Second
+		if err := b.client.Redis().XGroupCreateMkStream(b.Context(), "event_stream", "g", "0").Err(); err != nil {
+			b.Fatal(err)
+		}
+		b.addMany(held, "dead")
+		change, _ := b.inTrouble()
+		var handled atomic.Int32
+		var first atomic.Pointer[time.Time]
+		options := group("g", func(context.Context, *consumers.Delivery) error {
+			now := time.Now()
+			first.CompareAndSwap(nil, &now)
+			time.Sleep(took)
+			handled.Add(1)
+			return nil
+		})
+		options.Concurrency = slots
+		b.run(change, options)
+		b.until("all are handled", func() bool { return handled.Load() == held })
+		if since := time.Since(*first.Load()); since > most {
+			b.Errorf("%d entries were handled in %v from the first to the last, want at most %v", held, since, most)
+		}
+	})
+}
+
 // TestNothingIsHandedBackInADrain checks that what was read into free slots stays: handings back cost a script each, and
 // wait for the next sweep.
 func TestNothingIsHandedBackInADrain(t *testing.T) {

@@ -145,9 +145,9 @@ func (r *runner) awaitRoom(ctx context.Context) {
 	}
 }
 
-// block is how long a read may wait: not beyond the next sweep, nor for long in the measure of a lease.
+// block is how long a read may wait: not beyond the next sweep, nor for long in the measure of a lease. Zero is not at all.
 func (r *runner) block() time.Duration {
-	return min(r.sweeper.Wait(time.Now()), r.group.Lease()/3, stream.MaxBlock)
+	return min(max(0, r.sweeper.Wait(time.Now())), r.group.Lease()/3, stream.MaxBlock)
 }
 
 // sweep takes over what is due, at most room of it, and returns what it took. A suspect is done with when it returns.
