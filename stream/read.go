@@ -294,6 +294,7 @@ func (r *readReply) entry(left int) Entry {
 		r.fields = append(r.fields, Field{Name: r.value(&kept, &unread), Value: r.value(&kept, &unread)})
 	}
 	if r.full {
+		clear(r.fields[first:])
 		r.fields = r.fields[:first]
 		return Entry{ID: id, unread: kept + unread}
 	}
@@ -323,11 +324,11 @@ func (r *readReply) value(kept, unread *int) string {
 	return r.take(length, size)
 }
 
-// makeRoom sees to room for the fields of an entry, and where there is none makes it for all entries that are left, as if
-// each had as many, and twice what there was, so that a Reader soon has room for all. The entries before keep theirs.
+// makeRoom sees to room for the fields of an entry. Where there is none it makes it for those of the whole reply, as if each
+// entry that is left had as many, so that the next one finds room for all. The entries before keep theirs.
 func (r *readReply) makeRoom(fields, left int) {
 	if cap(r.fields)-len(r.fields) < fields {
-		r.fields = make([]Field, 0, min(max(fields*left, 2*cap(r.fields)), fieldsKept))
+		r.fields = make([]Field, 0, min(len(r.fields)+fields*left, fieldsKept))
 	}
 }
 
