@@ -13,7 +13,8 @@ import (
 const (
 	// ackBatch is how many acks go in one command at most, so that it holds up the server for half a millisecond.
 	ackBatch = 1000
-	// ackDelay is how long an ack waits for company.
+	// ackDelay is how long an ack waits for company. One that went at once would go before the same event comes to the groups
+	// whose turn is after this one's, and hold it up.
 	ackDelay = 2 * time.Millisecond
 	// ackPauseMax bounds the pause after an ack that failed. What is done already should not have to be done again because
 	// its process dies just after an outage.
@@ -33,6 +34,7 @@ type acker struct {
 	emits   bool
 	results time.Duration
 	top     atomic.Pointer[job] // of the stack of jobs that wait for their ack
+	urgent  atomic.Bool         // somebody waits for the next ack, which waits for no company
 	wake    chan struct{}       // holds a token when the stack has got its first job, or a full batch
 	report  func(error)         // how the last attempt went
 	acked   func([]*job)        // what Redis has confirmed
@@ -83,10 +85,15 @@ func (a *acker) run(ctx context.Context, last <-chan struct{}) {
 	}
 }
 
-// gather waits for company, until a batch is full or for ackDelay; where nothing else is in hand there is nothing to wait
-// for.
+// hurry is for whoever cannot go on before something is acked.
+func (a *acker) hurry() {
+	a.urgent.Store(true)
+	signal(a.wake)
+}
+
+// gather waits for company, until a batch is full or for ackDelay, unless it is urgent.
 func (a *acker) gather(timer *time.Timer) {
-	if top := a.top.Load(); top == nil || int(top.height.Load()) >= min(ackBatch, a.leases.Count()) {
+	if top := a.top.Load(); top == nil || a.urgent.Swap(false) || top.height.Load() >= ackBatch {
 		return
 	}
 	timer.Reset(ackDelay)

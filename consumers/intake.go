@@ -136,6 +136,9 @@ func (r *runner) sizeOf(delivery *stream.Delivery) int {
 
 // awaitRoom waits until something in hand is settled, for patience or until ctx ends.
 func (r *runner) awaitRoom(ctx context.Context) {
+	if r.leases.Count() < ackBatch { // few, but large: no batch of acks gets full
+		r.acker.hurry()
+	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -192,6 +195,7 @@ func (r *runner) suspectsGoOn(now time.Time) bool {
 // awaitEmpty waits until nothing is in hand, or for patience: a suspect must not take anything with it.
 func (r *runner) awaitEmpty(ctx context.Context) {
 	r.health.read(nil) // Redis answers; it is we who do not ask
+	r.acker.hurry()
 	select {
 	case <-ctx.Done():
 	case <-r.leases.Empty():

@@ -31,7 +31,7 @@ type job struct {
 	cut     bool          // what follows the event was not added, since the chain is too long
 
 	below  *job         // the next one down the acker's stack
-	height atomic.Int32 // how many jobs the stack held when this one came, this one included
+	height atomic.Int32 // about how many jobs the stack held when this one came, this one included
 }
 
 // handout is what a handler gets, who may keep and change it. It is never used again, and nothing leads from it to its job
