@@ -21,13 +21,13 @@ import (
 // Those for a batch are shared by its deliveries, so a single one more for each shows.
 const (
 	mostAllocations = 0.6
-	mostBytes       = 660
+	mostBytes       = 600
 )
 
 // TestAllocationsPerDelivery counts what a delivery costs on the way of a success, with every part of a group at work. It does
 // not run beside other tests, whose allocations it would count.
 func TestAllocationsPerDelivery(t *testing.T) {
-	const events = 20_000
+	const events = 100_000
 	server := redistest.Start(t)
 	fill(t, server.URL(), events)
 	var before, after runtime.MemStats
