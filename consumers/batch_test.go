@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/millrace/millrace/claim"
@@ -169,4 +170,36 @@ func TestAckerBoundsWhatAScriptReads(t *testing.T) {
 // holdAs gives the job a lease that ends then.
 func holdAs(job *job, ends time.Time) {
 	claim.NewLeases(thief{}).Hold(job.id, 0, &job.lease, ends)
+}
+
+// TestAnAckWaitsForCompany measures how long: not at all where a batch is full, or somebody waits for the ack.
+func TestAnAckWaitsForCompany(t *testing.T) {
+	const moment = ackDelay / 2
+	tests := map[string]struct {
+		jobs   int
+		before func(*acker) // called before the wait
+		want   time.Duration
+	}{
+		"alone":                 {1, func(*acker) {}, ackDelay},
+		"a full batch":          {ackBatch, func(*acker) {}, 0},
+		"hurried beforehand":    {1, (*acker).hurry, 0},
+		"hurried in the middle": {1, func(a *acker) { time.AfterFunc(moment, a.hurry) }, moment},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				acker := newAcker(nil, claim.NewLeases(thief{}), 0)
+				for _, job := range someJobs(test.jobs) {
+					acker.add(job)
+				}
+				test.before(acker)
+				<-acker.wake
+				began := time.Now()
+				acker.gather(time.NewTimer(time.Hour))
+				if waited := time.Since(began); waited != test.want {
+					t.Errorf("waited %v, want %v", waited, test.want)
+				}
+			})
+		})
+	}
 }
