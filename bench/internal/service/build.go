@@ -18,7 +18,7 @@ const module = "github.com/millrace/millrace"
 // Binary is the program, built.
 type Binary struct{ source, dir string }
 
-// Build builds the program with the go command that the PATH names. The caller ends it with Remove.
+// Build builds the program with the go command that the PATH names, as the Dockerfile does. The caller ends it with Remove.
 func Build(ctx context.Context) (*Binary, error) {
 	source, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
@@ -29,8 +29,8 @@ func Build(ctx context.Context) (*Binary, error) {
 		return nil, fmt.Errorf("make a directory for millrace: %w", err)
 	}
 	binary := &Binary{source: strings.TrimSpace(string(source)), dir: dir}
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary.path(), ".")
-	build.Dir = binary.source
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary.path(), ".")
+	build.Dir, build.Env = binary.source, append(build.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("build millrace: %w\n%s", err, output), binary.Remove())
 	}
