@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,7 +82,7 @@ type checkedHandler struct {
 	BackoffMax    string   `json:"backoff_max"`
 	Dedupe        string   `json:"dedupe,omitempty"`
 	From          string   `json:"from"`
-	// Emit and KeepResults show in JSON alone.
+	// Emit is shown in a table of its own, KeepResults in JSON alone.
 	Emit        stream.Emit `json:"emit,omitzero"`
 	KeepResults bool        `json:"keep_results,omitempty"`
 }
@@ -167,5 +168,38 @@ func (p *program) printChecked(found handlers) {
 		}
 	}
 	p.printTable(columns("HANDLER", "KIND", "EVENTS", "#CONCURRENCY", "#TIMEOUT", "#MAX DELIVERIES", "BACKOFF", "DEDUPE", "FROM"), rows)
+	p.printEmitted(all.Handlers)
 	p.printf("\n%s, no faults.\n", whole(len(rows), "handler"))
+}
+
+// printEmitted shows the events that follow what is settled, where there are any, and who of these handlers gets them. An event
+// that is handled elsewhere has nobody here.
+func (p *program) printEmitted(all []checkedHandler) {
+	var rows [][]string
+	for _, handler := range all {
+		for _, follows := range []struct {
+			outcome consumers.Outcome
+			event   string
+		}{{consumers.Acked, handler.Emit.Acked}, {consumers.DeadLettered, handler.Emit.DeadLettered}} {
+			if follows.event != "" {
+				getters := brief(strings.Join(subscribers(all, follows.event), ", "), 60)
+				rows = append(rows, []string{handler.Name, string(follows.outcome), follows.event, orDash(getters)})
+			}
+		}
+	}
+	if len(rows) > 0 {
+		p.println()
+		p.printTable(columns("HANDLER", "OUTCOME", "EMITS", "HANDLED BY"), rows)
+	}
+}
+
+// subscribers are the names of those handlers that get an event.
+func subscribers(all []checkedHandler, event string) []string {
+	var names []string
+	for _, handler := range all {
+		if slices.ContainsFunc(handler.Events, func(pattern string) bool { return stream.MatchName(pattern, event) }) {
+			names = append(names, handler.Name)
+		}
+	}
+	return names
 }

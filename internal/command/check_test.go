@@ -67,6 +67,37 @@ all       label       *                      4        1m                3   1s t
 	}
 }
 
+// What follows an outcome is shown with those who get it.
+func TestCheckShowsWhatFollows(t *testing.T) {
+	t.Parallel()
+	config := checkConfig(t, `
+handlers:
+  stock:
+    events: [ORDER]
+    run: inventory
+    emit: {acked: RESERVED, dead_lettered: FAILED}
+  label:
+    events: [RESERVED]
+    run: label
+    emit: {dead_lettered: elsewhere}
+  sheet:
+    events: ["RES*"]
+    run: workorder
+`)
+	got := execute(t, config, "", "check")
+	const want = `
+HANDLER   OUTCOME         EMITS       HANDLED BY
+stock     acked           RESERVED    label, sheet
+stock     dead_lettered   FAILED      -
+label     dead_lettered   elsewhere   -
+
+3 handlers, no faults.
+`
+	if got.code != exitDone || !strings.HasSuffix(got.stdout, want) {
+		t.Errorf("check:\n got %s%s\nwant at its end %s", got.stdout, got.stderr, want)
+	}
+}
+
 func TestCheckNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	config := checkConfig(t, "handlers:\n  labels:\n    run: labl\n    timeout: 30\n")
