@@ -21,7 +21,7 @@ func (r *runner) admit(ctx context.Context, deliveries []stream.Delivery, room i
 	wanted := r.sort(ctx, deliveries)
 	starting, err := r.begin(ctx, wanted)
 	fitting := min(room, len(starting))
-	r.enqueue(ctx, starting[:fitting])
+	r.enqueue(starting[:fitting])
 	r.handBack(context.WithoutCancel(ctx), starting[fitting:]...)
 	return err
 }
@@ -56,17 +56,9 @@ func (r *runner) sort(ctx context.Context, deliveries []stream.Delivery) []*job 
 	return wanted
 }
 
-// enqueue gives jobs to the workers, to as many of them as there are jobs, and hands back what ctx leaves no time for.
-func (r *runner) enqueue(ctx context.Context, jobs []*job) {
-	batch := &batch{jobs: jobs}
-	for range min(len(jobs), r.options.Concurrency) {
-		select {
-		case r.queue <- batch:
-		case <-ctx.Done():
-			r.handBack(context.WithoutCancel(ctx), batch.rest()...)
-			return
-		}
-	}
+// enqueue gives jobs to the workers.
+func (r *runner) enqueue(jobs []*job) {
+	r.queue.put(jobs)
 	if len(jobs) < r.options.Concurrency {
 		runtime.Gosched() // the few that wait are started before the next read is sent
 	}

@@ -9,13 +9,19 @@ type batch struct {
 	taken atomic.Int64 // how many jobs were taken; beyond len(jobs) by those who came too late
 }
 
-// next takes the next job; nil: all are taken.
+// next takes the next job, out of the batch as well, which a worker without a job may keep for long; nil: all are taken.
 func (b *batch) next() *job {
-	if at := b.taken.Add(1); at <= int64(len(b.jobs)) {
-		return b.jobs[at-1]
+	at := b.taken.Add(1)
+	if at > int64(len(b.jobs)) {
+		return nil
 	}
-	return nil
+	job := b.jobs[at-1]
+	b.jobs[at-1] = nil
+	return job
 }
+
+// left is how many jobs nobody has taken; zero or less is none.
+func (b *batch) left() int { return len(b.jobs) - int(b.taken.Load()) }
 
 // rest takes all jobs that are left.
 func (b *batch) rest() []*job {

@@ -37,7 +37,7 @@ type runner struct {
 	acker   *acker
 
 	slots    *slots
-	queue    chan *batch               // each batch as often as workers may share it
+	queue    *queue
 	stopping atomic.Bool               // what is queued is handed back, not started
 	working  context.Context           // the handlers' context
 	cut      context.CancelCauseFunc   // ends it
@@ -74,7 +74,7 @@ func newRunner(set *Set, options GroupOptions, group *stream.Group, bytes int) *
 		reader:  group.Reader(),
 		leases:  claim.NewLeases(group),
 		slots:   newSlots(options.Concurrency, bytes, options.MaxEventBytes),
-		queue:   make(chan *batch, 2*options.Concurrency+bufferEntries),
+		queue:   newQueue(),
 		places:  make([]atomic.Pointer[handout], options.Concurrency),
 	}
 	r.reader.MaxEntryBytes = options.MaxEventBytes
@@ -118,8 +118,7 @@ func (r *runner) run(ctx context.Context) {
 	r.intake(ctx)
 
 	r.stopping.Store(true)
-	r.handBackQueued(life)
-	close(r.queue)
+	r.handBack(life, r.queue.close()...)
 	finished := r.waitForHandlers(<-told, &workers)
 	stopWatching()
 	watcher.Wait()
@@ -133,20 +132,6 @@ func (r *runner) run(ctx context.Context) {
 	end()
 	renewing.Wait()
 	within(returnAfter, func() { acking.Wait(); r.abandoning.Wait() }) // what still asked Redis sees the end of life now
-}
-
-// handBackQueued empties the queue; the workers, who may be quicker, do the same.
-func (r *runner) handBackQueued(ctx context.Context) {
-	var unstarted []*job
-	for {
-		select {
-		case batch := <-r.queue:
-			unstarted = append(unstarted, batch.rest()...)
-		default:
-			r.handBack(ctx, unstarted...)
-			return
-		}
-	}
 }
 
 // handBack releases jobs that were not started: their deliveries are not counted.

@@ -26,7 +26,7 @@ func (r *runner) work(ctx context.Context, workers *sync.WaitGroup, place *atomi
 		}
 	}()
 	r.workOff(ctx, place, rest)
-	for rest = range r.queue {
+	for rest = r.queue.next(); rest != nil; rest = r.queue.next() {
 		r.workOff(ctx, place, rest)
 	}
 }
