@@ -93,9 +93,11 @@ func (s *slots) room(entries, inHand int) stream.Room {
 	return stream.Room{Entries: max(1, int(min(float64(entries), float64(free)/expected))), Bytes: free}
 }
 
-// reach is how many entries to read for room slots. Where most of the stream is for others it is more than room, or a
-// slow handler would pass by what is not for it one round trip at a time.
+// reach is how many entries to read for room slots: half a buffer at a time, so that the workers have the first half while
+// the second one comes. Where most of the stream is for others it is more than room, or a slow handler would pass by what is
+// not for it one round trip at a time.
 func (s *slots) reach(room int) int {
+	room = min(room, max(s.workers, s.buffer()/2))
 	if s.meanWanted > 0.5 {
 		return room
 	}

@@ -128,6 +128,11 @@ func TestSlotsReach(t *testing.T) {
 	if got := slots.reach(2); got != 32 {
 		t.Errorf("reach where nothing is: got %d, want 32", got)
 	}
+	fast := someSlots(2)
+	fast.handled(time.Microsecond)
+	if got := fast.reach(2 + bufferEntries); got != bufferEntries/2 {
+		t.Errorf("reach with fast handlers: got %d, want half a buffer", got)
+	}
 }
 
 func TestSlotsWait(t *testing.T) {
