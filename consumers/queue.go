@@ -24,9 +24,9 @@ func (q *queue) put(jobs []*job) {
 		return
 	}
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.batches = append(q.batches, &batch{jobs: jobs})
-	q.changed.Signal()
+	q.mu.Unlock()
+	q.changed.Signal() // now, or who is woken would have to wait for the lock
 }
 
 // next returns the first batch that has jobs left, as soon as there is one, or nil when the queue is closed. Other workers
