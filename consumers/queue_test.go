@@ -61,6 +61,31 @@ func TestQueueOccupiesEveryWorker(t *testing.T) {
 	}
 }
 
+// TestQueueWakesOneForOneJob counts the workers that are woken while nobody takes the job yet.
+func TestQueueWakesOneForOneJob(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		queue := newQueue()
+		var woken atomic.Int64
+		var waiting sync.WaitGroup
+		for range 4 {
+			waiting.Go(func() {
+				if queue.next() != nil {
+					woken.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		queue.put(someJobs(1))
+		synctest.Wait()
+		if got := woken.Load(); got != 1 {
+			t.Errorf("one job has woken %d workers, want 1", got)
+		}
+		queue.close()
+		waiting.Wait()
+	})
+}
+
 // TestQueueGivesEachJobOnce closes a queue while workers take from it, and counts.
 func TestQueueGivesEachJobOnce(t *testing.T) {
 	t.Parallel()
