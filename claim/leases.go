@@ -29,8 +29,7 @@ type Leases struct {
 	group Renewer
 
 	mu     sync.Mutex
-	ring   Lease // of all that are held, beginning and ending at this one
-	count  int
+	held   []*Lease // in no order
 	bytes  int
 	newest stream.ID     // no entry above it was held since the last time that nothing was
 	empty  chan struct{} // closed while nothing is held
@@ -49,13 +48,12 @@ type Lease struct {
 	mu     sync.Mutex
 	cancel context.CancelCauseFunc
 
-	next, previous *Lease // in the ring, nil while the lease is not held; for Leases alone
+	place int // among those that are held, counted from 1; 0 while the lease is not held; for Leases alone
 }
 
 // NewLeases returns the leases of a consumer that holds nothing yet.
 func NewLeases(group Renewer) *Leases {
 	l := &Leases{group: group, empty: make(chan struct{}), dropped: make(chan struct{}, 1)}
-	l.ring.next, l.ring.previous = &l.ring, &l.ring
 	close(l.empty)
 	return l
 }
@@ -67,7 +65,7 @@ func (l *Leases) Hold(id stream.ID, bytes int, lease *Lease, ends time.Time) boo
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.count == 0:
+	case len(l.held) == 0:
 		l.empty, l.newest = make(chan struct{}), id
 	case id.Compare(l.newest) > 0: // what is read for the first time need not be looked for
 		l.newest = id
@@ -75,20 +73,14 @@ func (l *Leases) Hold(id stream.ID, bytes int, lease *Lease, ends time.Time) boo
 		return false
 	}
 	lease.begin(id, bytes, ends)
-	lease.previous, lease.next = l.ring.previous, &l.ring
-	lease.previous.next, l.ring.previous = lease, lease
-	l.count++
+	l.held = append(l.held, lease)
+	lease.place = len(l.held)
 	l.bytes += bytes
 	return true
 }
 
 func (l *Leases) holds(id stream.ID) bool {
-	for lease := l.ring.next; lease != &l.ring; lease = lease.next {
-		if lease.id == id {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.held, func(lease *Lease) bool { return lease.id == id })
 }
 
 // Drop lets go of entries: they are settled, or lost. Those that are not held stay as they are.
@@ -96,13 +88,15 @@ func (l *Leases) Drop(leases ...*Lease) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, lease := range leases {
-		if lease.next == nil {
+		if lease.place == 0 {
 			continue
 		}
-		lease.previous.next, lease.next.previous = lease.next, lease.previous
-		lease.next, lease.previous = nil, nil
-		l.bytes -= lease.bytes
-		if l.count--; l.count == 0 {
+		last := len(l.held) - 1
+		l.held[lease.place-1] = l.held[last]
+		l.held[last].place = lease.place
+		l.held[last], l.held = nil, l.held[:last]
+		lease.place = 0
+		if l.bytes -= lease.bytes; last == 0 {
 			close(l.empty)
 		}
 	}
@@ -125,14 +119,14 @@ func (l *Leases) Held() func(stream.ID) bool {
 func (l *Leases) Count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.count
+	return len(l.held)
 }
 
 // InHand is how many entries are in the consumer's hands, and how many bytes they have.
 func (l *Leases) InHand() (entries, bytes int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.count, l.bytes
+	return len(l.held), l.bytes
 }
 
 // Dropped is a channel that holds a token after something was let go of, for one goroutine that waits for room.
@@ -230,7 +224,7 @@ func (l *Leases) renewBatch(ctx context.Context, held []holding) error {
 	for _, holding := range held {
 		lease := holding.lease
 		switch {
-		case lease.next == nil || lease.id != holding.id: // settled meanwhile
+		case lease.place == 0 || lease.id != holding.id: // settled meanwhile
 		case slices.Contains(lost, lease.id):
 			lease.lose()
 		default:
@@ -249,9 +243,9 @@ type holding struct {
 func (l *Leases) snapshot() []holding {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	held := make([]holding, 0, l.count)
-	for lease := l.ring.next; lease != &l.ring; lease = lease.next {
-		held = append(held, holding{lease, lease.id})
+	held := make([]holding, len(l.held))
+	for i, lease := range l.held {
+		held[i] = holding{lease, lease.id}
 	}
 	return held
 }

@@ -35,14 +35,13 @@ func (h *handling) begin(working context.Context, lease *claim.Lease, deadline t
 // may have another entry when it returns.
 func (h *handling) end(now time.Time) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.over = true
-	lease := h.lease
-	h.lease = nil
+	lease, seen := h.lease, h.seen
+	h.lease, h.over = nil, true
+	h.mu.Unlock()
 	switch {
-	case h.seen != nil:
-		cause := context.Cause(h.seen)
-		h.seen.stop()
+	case seen != nil:
+		cause := context.Cause(seen)
+		seen.stop()
 		return cause
 	case lease.Lost():
 		return claim.ErrLost
