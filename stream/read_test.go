@@ -18,6 +18,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unsafe"
+	"weak"
 
 	"github.com/redis/go-redis/v9"
 
@@ -534,11 +536,35 @@ func TestReaderOfAnIdleGroup(t *testing.T) {
 	}
 }
 
+// TestWaitingReaderKeepsNoLargeEvent looks at what is in memory while a read waits for what comes after a large event.
+func TestWaitingReaderKeepsNoLargeEvent(t *testing.T) {
+	t.Parallel()
+	connection := &scripted{answer: frameOf("5-0", "event", "E", "data", strings.Repeat("a", 1<<20))}
+	reader := scriptedGroupOn(t, connection).Reader()
+	readLarge := func() weak.Pointer[byte] {
+		deliveries, _, err := reader.Read(t.Context(), roomFor(1), 0)
+		if err != nil || len(deliveries) != 1 {
+			t.Fatalf("Read: %d deliveries, %v", len(deliveries), err)
+		}
+		return weak.Make(unsafe.StringData(deliveries[0].Get("data")))
+	}
+	data, kept := readLarge(), false
+	connection.answer = "*-1\r\n"
+	connection.waiting = func() {
+		runtime.GC()
+		kept = kept || data.Value() != nil
+	}
+	if _, _, err := reader.Read(t.Context(), roomFor(1), 0); err != nil || kept {
+		t.Errorf("Read: error %v, the data of the event before it kept: %v", err, kept)
+	}
+}
+
 // scripted is a connection in memory: it refuses the greeting, and to every other command it answers the same.
 type scripted struct {
 	net.Conn
-	answer string
-	coming string
+	answer  string
+	coming  string
+	waiting func() // what happens before each piece of an answer, or nil
 }
 
 func (s *scripted) Write(command []byte) (int, error) {
@@ -550,6 +576,9 @@ func (s *scripted) Write(command []byte) (int, error) {
 }
 
 func (s *scripted) Read(into []byte) (int, error) {
+	if s.waiting != nil {
+		s.waiting()
+	}
 	if s.coming == "" {
 		return 0, io.EOF
 	}
