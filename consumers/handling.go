@@ -35,13 +35,14 @@ func (h *handling) begin(working context.Context, lease *claim.Lease, deadline t
 // may have another entry when it returns.
 func (h *handling) end(now time.Time) error {
 	h.mu.Lock()
-	lease, seen := h.lease, h.seen
-	h.lease, h.over = nil, true
-	h.mu.Unlock()
+	defer h.mu.Unlock()
+	h.over = true
+	lease := h.lease
+	h.lease = nil
 	switch {
-	case seen != nil:
-		cause := context.Cause(seen)
-		seen.stop()
+	case h.seen != nil:
+		cause := context.Cause(h.seen)
+		h.seen.stop()
 		return cause
 	case lease.Lost():
 		return claim.ErrLost
