@@ -539,11 +539,13 @@ func TestReaderOfAnIdleGroup(t *testing.T) {
 // TestWaitingReaderKeepsNoLargeEvent looks at what is in memory while a read waits for what comes after a large event.
 func TestWaitingReaderKeepsNoLargeEvent(t *testing.T) {
 	t.Parallel()
-	connection := &scripted{answer: frameOf("5-0", "event", "E", "data", strings.Repeat("a", 1<<20))}
+	large := strings.Repeat("a", 1<<20)
+	connection := &scripted{answer: replyOf( // the second has more fields than there is room for beside those of the first
+		entryFrame("5-0", "event", "E", "data", large), entryFrame("5-1", "event", "E", "data", "a", "other", "b"))}
 	reader := scriptedGroupOn(t, connection).Reader()
 	readLarge := func() weak.Pointer[byte] {
-		deliveries, _, err := reader.Read(t.Context(), roomFor(1), 0)
-		if err != nil || len(deliveries) != 1 {
+		deliveries, _, err := reader.Read(t.Context(), roomFor(2), 0)
+		if err != nil || len(deliveries) != 2 || deliveries[0].Get("data") != large {
 			t.Fatalf("Read: %d deliveries, %v", len(deliveries), err)
 		}
 		return weak.Make(unsafe.StringData(deliveries[0].Get("data")))
