@@ -65,15 +65,16 @@ func killWriter(t *testing.T, path string, files int) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(time.Minute); len(list(t, path)) < files && time.Now().Before(deadline); {
+	written := len(list(t, path)) // at that moment: a temporary file is gone when it takes the place of another
+	for deadline := time.Now().Add(time.Minute); written < files && time.Now().Before(deadline); written = len(list(t, path)) {
 		time.Sleep(time.Millisecond)
 	}
 	if err := command.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = command.Wait() // which reports the kill
-	if got := len(list(t, path)); got < files {
-		t.Fatalf("the writer wrote %d files in a minute, want %d", got, files)
+	if written < files {
+		t.Fatalf("the writer wrote %d files in a minute, want %d", written, files)
 	}
 }
 
