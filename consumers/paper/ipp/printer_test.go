@@ -128,6 +128,28 @@ func TestPrintAgain(t *testing.T) {
 	}
 }
 
+// A job may be done between the question for those that wait and the one for those that have ended.
+func TestPrintAgainWhileTheEarlierJobEnds(t *testing.T) {
+	t.Parallel()
+	fake := newFakePrinter(t, completed)
+	fake.jobs = []*fakeJob{{name: document.Name, states: []state{5}}}
+	looks := 0
+	fake.onAsk = func(operation uint16) {
+		if operation != getJobs {
+			return
+		}
+		if looks++; looks == 2 {
+			fake.jobs[0].states = []state{completed}
+		}
+	}
+	again := document
+	again.Again = true
+	got, err := fake.printer(t).Print(t.Context(), again)
+	if want := "job 1 of printer label"; err != nil || got != want || len(fake.jobs) != 1 {
+		t.Errorf("Print: %q, %v, and %d jobs, want %q alone", got, err, len(fake.jobs), want)
+	}
+}
+
 func TestPrintNamesAJobWithLanguage(t *testing.T) {
 	t.Parallel()
 	response := message{groups: []group{{tag: tagJob, attributes: []attribute{

@@ -187,10 +187,11 @@ func (s session) job(ctx context.Context, id int32) (job, error) {
 }
 
 // earlier looks for a job of a name among those that wait and those that have ended: one that can still be printed comes
-// before one that was, and both before one that never will be. None is a job without an ID.
+// before one that was, and both before one that never will be. None is a job without an ID. It asks for those that wait first:
+// one that ends meanwhile is among those that have ended then, where it would else be found in neither, and printed again.
 func (s session) earlier(ctx context.Context, name string) (job, error) {
 	best := job{}
-	for _, which := range []string{"completed", "not-completed"} {
+	for _, which := range []string{"not-completed", "completed"} {
 		response, err := s.ask(ctx, getJobs, []attribute{
 			text(tagName, "requesting-user-name", s.user),
 			text(tagKeyword, "requested-attributes", "job-id", "job-name", "job-state", "job-state-reasons"),
