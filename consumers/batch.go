@@ -9,7 +9,7 @@ type batch struct {
 	taken atomic.Int64 // how many jobs were taken; beyond len(jobs) by those who came too late
 }
 
-// next takes the next job, out of the batch as well, which a worker without a job may keep for long; nil: all are taken.
+// next takes the next job; nil: all are taken. The batch lets go of it, since a worker that waits for another keeps its last one.
 func (b *batch) next() *job {
 	at := b.taken.Add(1)
 	if at > int64(len(b.jobs)) {
